@@ -73,6 +73,8 @@ export type Label =
 export interface OutputColumn {
   readonly name: string
   readonly label: Label
+  /** The relation and attribute the server itself should name as this column's origin; null: it should name none. */
+  readonly origin: { readonly relationId: number; readonly attribute: number } | null
 }
 
 /** A construct that was not understood, and so is refused. */
