@@ -1,15 +1,19 @@
+import type { Json } from '../base/canonical-json.ts'
+
 /**
  * Rows of the demo shop. Nobody in it exists: names are put together from lists, addresses end in reserved domains
  * (RFC 2606), telephone numbers lie in a range kept for fiction, card numbers in one that card networks keep for tests.
  * The seed is fixed, so that every demo shows the same shop.
  */
 
-/** One table and its rows, each value as SQL would take it as a parameter. */
+/** One table and its rows, each value as JSON gives it to its column. */
 export interface TableRows {
   readonly table: string
   readonly columns: readonly string[]
-  readonly rows: readonly (readonly (string | number | null)[])[]
+  readonly rows: readonly Row[]
 }
+
+type Row = readonly Json[]
 
 const counts = { customers: 2_000, orders: 4_000, employees: 40 } as const
 
@@ -48,13 +52,12 @@ export function shopRows(): readonly TableRows[] {
 }
 
 type Draw = (below: number) => number
-type Row = readonly (string | number | null)[]
 
 function customer(id: number, draw: Draw): Row {
   const [given, family] = [pick(first, draw), pick(last, draw)]
   const email = `${given}.${family}.${id}@${pick(domains, draw)}`.toLowerCase()
   const notes = draw(4) === 0 ? `Called from +1 555 01${two(draw)}, asked about order ${draw(counts.orders) + 1}` : null
-  const profile = JSON.stringify({ newsletter: draw(2) === 0, contact: { email }, shoeSize: 36 + draw(12) })
+  const profile = { newsletter: draw(2) === 0, contact: { email }, shoeSize: 36 + draw(12) }
   return [
     id,
     `${given} ${family}`,
