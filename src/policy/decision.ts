@@ -46,6 +46,8 @@ export interface Allowed extends DecisionBase {
   readonly outputs: readonly OutputRule[] | null
   /** Classified columns read anywhere in it. */
   readonly classified: readonly ClassifiedUse[]
+  /** Some relation in scope has classified columns: what the database says about errors may quote their values. */
+  readonly isSensitive: boolean
 }
 
 /** The statement may run only after `count` people of `approvers` have said so. */

@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../../../base/ports.ts'
 import type { Decision } from '../../../policy/decision.ts'
-import type { Analysis } from '../../engine.ts'
+import type { Analysis, Facts } from '../../engine.ts'
 import type { CatalogSnapshot } from '../catalog/snapshot.ts'
 import type { GuardEffect, HoldId, HoldOutcome } from './effect.ts'
 
@@ -51,7 +51,7 @@ export interface GuardPorts {
   /** Reads a statement text against a snapshot (engines/postgres/sql), cached by its owner. */
   readonly analyse: (sql: string, catalog: CatalogSnapshot) => Analysis
   /** Decides about one statement (policy), cached by its owner. `approved`: the review it wanted has been given. */
-  readonly decide: (facts: import('../../engine.ts').Facts, approved: boolean) => Decision
+  readonly decide: (facts: Facts, approved: boolean) => Decision
   readonly standing: () => Standing
   /** The newest snapshot any connection of this session has read; the guard reads one itself when it is null. */
   readonly catalog: CatalogCell
