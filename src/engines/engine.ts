@@ -40,13 +40,21 @@ export interface ObjectRef {
   readonly kind: ObjectKind
   readonly schema: string
   readonly name: string
+  /** Identity at the server (pg_class.oid); 0 where it has none or none was looked up. */
+  readonly id: number
 }
 
-/** One column of a stored relation, by the names the catalog gives it. */
-export interface ColumnRef {
+/** A column's name without its identity. */
+export interface ColumnName {
   readonly schema: string
   readonly table: string
   readonly column: string
+}
+
+/** One column of a stored relation, by the names the catalog gives it. */
+export interface ColumnRef extends ColumnName {
+  /** The same column in parents and children of an inheritance or partition tree: what holds for one holds for all. */
+  readonly kin: readonly ColumnName[]
   /** pg_attribute identity; 0 where the engine has none. */
   readonly relationId: number
   readonly attribute: number
@@ -93,10 +101,10 @@ export type TransactionMove = 'none' | 'begin' | 'commit' | 'rollback' | 'savepo
 /** What a statement does to the names a session holds. */
 export type SessionMove =
   | { readonly kind: 'none' }
-  | { readonly kind: 'prepare'; readonly name: string }
+  | { readonly kind: 'prepare'; readonly name: string; readonly body: Facts }
   | { readonly kind: 'execute'; readonly name: string }
   | { readonly kind: 'deallocate'; readonly name: string | null }
-  | { readonly kind: 'declare'; readonly name: string }
+  | { readonly kind: 'declare'; readonly name: string; readonly body: Facts }
   | { readonly kind: 'fetch'; readonly name: string }
   | { readonly kind: 'close'; readonly name: string | null }
   | { readonly kind: 'discard' }
@@ -109,8 +117,11 @@ export interface Facts {
   /** Leading keywords as people say them: `SELECT`, `DELETE`, `CREATE TABLE`. */
   readonly verb: string
   readonly effects: readonly Effect[]
-  /** Result columns in order; null when the statement returns no rows. */
-  readonly outputs: readonly OutputColumn[] | null
+  /**
+   * Result columns in order; null when the statement returns no rows; `unproven` when nothing is known of them but which
+   * relations they can come from.
+   */
+  readonly outputs: readonly OutputColumn[] | 'unproven' | null
   /** Columns whose values decide which rows appear, how many, or in what order. */
   readonly filters: readonly ColumnRef[]
   /** Every column read anywhere, each once. */
@@ -126,6 +137,8 @@ export interface Facts {
   readonly copy: CopyDirection
   /** The catalog must be read again after it ran. */
   readonly changesCatalog: boolean
+  /** A name was not found in the snapshot: it may be newer than that. */
+  readonly missesNames: boolean
 }
 
 /** One statement of a text: where it stands and what it does. */

@@ -42,8 +42,8 @@ interface DecisionBase {
 /** The statement may run; `outputs` says, column by column, what of its result may be seen. */
 export interface Allowed extends DecisionBase {
   readonly verdict: 'allow'
-  /** One per result column; null when the statement returns no rows. */
-  readonly outputs: readonly OutputRule[] | null
+  /** One per result column; null when it returns no rows; `pass` when no relation in scope has classified columns. */
+  readonly outputs: readonly OutputRule[] | 'pass' | null
   /** Classified columns read anywhere in it. */
   readonly classified: readonly ClassifiedUse[]
   /** Some relation in scope has classified columns: what the database says about errors may quote their values. */

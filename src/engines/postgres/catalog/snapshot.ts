@@ -6,11 +6,18 @@ export interface CatalogSnapshot {
   readonly serverVersion: number
   /** Schemas in the order names are looked up, `pg_catalog` first unless the path says otherwise. */
   readonly searchPath: readonly string[]
-  readonly relations: ReadonlyMap<string, CatalogRelation>
+  /** By schema, then by name, as the catalog spells them. */
+  readonly relations: ReadonlyMap<string, ReadonlyMap<string, CatalogRelation>>
   readonly relationsByOid: ReadonlyMap<number, CatalogRelation>
+  /** Oids of direct children in inheritance and partition trees. */
+  readonly children: ReadonlyMap<number, readonly number[]>
+  /** Names on the search path that are not PostgreSQL's own: each could stand before the built-in one it is called like. */
+  readonly userFunctions: ReadonlySet<string>
+  readonly userOperators: ReadonlySet<string>
+  readonly enums: ReadonlySet<string>
 }
 
-/** One relation of pg_class; the key of `relations` is `schema.name` with both parts as the catalog spells them. */
+/** One relation of pg_class. */
 export interface CatalogRelation {
   readonly oid: number
   readonly schema: string

@@ -110,6 +110,13 @@ export function encodeReport(kind: 'error' | 'notice', fields: ReportFields): Bu
   return Buffer.concat([header(type, body.length), body])
 }
 
+/** A NotificationResponse without payload. */
+export function encodeNotification(processId: number, channel: string): Buffer {
+  const body = Buffer.from(`....${channel}\0\0`)
+  body.writeInt32BE(processId, 0)
+  return Buffer.concat([header(backend.notificationResponse, body.length), body])
+}
+
 /** A message that is nothing but its type, such as NoData or ParseComplete. */
 export function encodeEmpty(type: number): Buffer {
   return startFrame(type, 0)

@@ -15,9 +15,9 @@ export interface ParseMessage {
 export interface BindMessage {
   readonly portal: string
   readonly statement: string
-  readonly parameterFormats: readonly number[]
+  readonly parameterFormats: readonly (0 | 1)[]
   readonly parameters: readonly (Buffer | null)[]
-  readonly resultFormats: readonly number[]
+  readonly resultFormats: readonly (0 | 1)[]
 }
 
 /** What Describe and Close name. */
@@ -83,15 +83,26 @@ export function formatAt(formats: readonly number[], index: number): 0 | 1 {
 
 /** A simple Query. */
 export function encodeQuery(sql: string): Buffer {
-  const text = Buffer.from(sql)
-  const frame = Buffer.alloc(text.length + 6)
-  frame.writeUInt8(frontend.query, 0)
-  frame.writeInt32BE(text.length + 5, 1)
-  text.copy(frame, 5)
-  return frame
+  return frame(frontend.query, `${sql}\0`)
 }
 
-function formats(reader: BodyReader): number[] {
+/** A Parse of the unnamed statement, without parameter types. */
+export function encodeParse(sql: string): Buffer {
+  return frame(frontend.parse, `\0${sql}\0\0\0`)
+}
+
+export function encodeDescribePortal(name: string): Buffer {
+  return frame(frontend.describe, `P${name}\0`)
+}
+
+function frame(type: number, body: string): Buffer {
+  const bytes = Buffer.from(`.....${body}`)
+  bytes.writeUInt8(type, 0)
+  bytes.writeInt32BE(bytes.length - 1, 1)
+  return bytes
+}
+
+function formats(reader: BodyReader): (0 | 1)[] {
   return Array.from({ length: reader.count(2) }, () => {
     const format = reader.int16()
     if (format !== 0 && format !== 1) throw new WireError('WIRE_BAD_VALUE', `Cannot read Bind: format ${format} is unknown`)

@@ -1,0 +1,185 @@
+import { Command, Flags, type Interfaces } from '@oclif/core'
+import { safeForTerminal } from '../base/terminal-text.ts'
+import { DatabaseRejection, errorLines, reportOf } from './error-report.ts'
+import { type OutputFormat, outputFormats } from './output/format.ts'
+import { describeTerminal, paint, type Terminal, type Tone } from './terminal.ts'
+
+/** What the global flags said. */
+export interface Globals {
+  readonly context: string | undefined
+  /** Null: nobody asked for one; see `format`. */
+  readonly output: OutputFormat | null
+  readonly isQuiet: boolean
+  readonly isDebug: boolean
+  readonly isPlain: boolean
+  /** False: never ask, fail instead. Also false where stdin is no terminal. */
+  readonly mayAsk: boolean
+}
+
+/** Thrown by a command that was stopped by a signal and has nothing to add. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted'
+  readonly exit: 130 | 143
+
+  constructor(signal: 'SIGINT' | 'SIGTERM') {
+    super(`Stopped by ${signal}`)
+    this.exit = signal === 'SIGINT' ? 130 : 143
+  }
+}
+
+/**
+ * Base of every command: global flags, data on stdout, talk on stderr, and one way to fail. A command says
+ * `const { args, flags } = await this.parse(Its)` first, imports its work inside `run`, and throws AppError.
+ */
+export abstract class HoopCommand extends Command {
+  static override baseFlags = {
+    context: Flags.string({ char: 'C', description: 'Context to use', helpValue: 'NAME', helpGroup: 'GLOBAL' }),
+    output: Flags.option({
+      char: 'o',
+      description: 'Format of the data on stdout',
+      options: outputFormats,
+      helpGroup: 'GLOBAL',
+    })(),
+    json: Flags.boolean({ description: 'Same as -o json', exclusive: ['output'], helpGroup: 'GLOBAL' }),
+    quiet: Flags.boolean({ char: 'q', description: 'Errors only on stderr', helpGroup: 'GLOBAL' }),
+    debug: Flags.boolean({ char: 'v', description: 'Say more, with stack traces', helpGroup: 'GLOBAL' }),
+    plain: Flags.boolean({ description: 'One fact per line, no drawing', helpGroup: 'GLOBAL' }),
+    'no-color': Flags.boolean({ description: 'No colour', helpGroup: 'GLOBAL' }),
+    'no-input': Flags.boolean({ description: 'Never ask; fail instead', helpGroup: 'GLOBAL' }),
+  }
+
+  /** True for a command whose words after `--` are not its own: they end up in `rest`. */
+  static readonly takesRest: boolean = false
+
+  /** Words after the first `--`; null when there was none. */
+  protected rest: readonly string[] | null = null
+  protected globals: Globals = globalsBeforeParsing(this.argv)
+  #colour = true
+
+  /** Where data goes. */
+  protected get stdout(): Terminal {
+    return this.#terminal(process.stdout)
+  }
+
+  /** Where talk goes. */
+  protected get stderr(): Terminal {
+    return this.#terminal(process.stderr)
+  }
+
+  /** The format asked for by flag or HOOP_OUTPUT; else a table for people and tsv for programs. */
+  protected get format(): OutputFormat {
+    return this.globals.output ?? (this.stdout.isTty ? 'table' : 'tsv')
+  }
+
+  /** One line of talk, on stderr; silent with -q. */
+  protected say(line: string, tone: Tone = 'plain'): void {
+    if (!this.globals.isQuiet) this.#talk(line, tone)
+  }
+
+  /** One line of data, on stdout, whatever the format. */
+  protected print(line: string): void {
+    process.stdout.write(`${this.stdout.isTty ? safeForTerminal(line) : line}\n`)
+  }
+
+  /** One value as JSON on stdout, in one line. */
+  protected printJson(value: unknown): void {
+    process.stdout.write(`${JSON.stringify(value)}\n`)
+  }
+
+  override async init(): Promise<void> {
+    await super.init()
+    process.stdout.on('error', endQuietlyOnClosedPipe)
+    process.stderr.on('error', endQuietlyOnClosedPipe)
+  }
+
+  protected override async parse<
+    F extends Interfaces.OutputFlags<F>,
+    B extends Interfaces.OutputFlags<B>,
+    A extends Interfaces.OutputArgs<A>,
+  >(options?: Interfaces.Input<F, B, A>, argv: string[] = this.argv): Promise<Interfaces.ParserOutput<F, B, A>> {
+    const split = (this.ctor as typeof HoopCommand).takesRest ? argv.indexOf('--') : -1
+    if (split >= 0) this.rest = argv.slice(split + 1)
+    const parsed = await super.parse(options, split < 0 ? argv : argv.slice(0, split))
+    this.#readGlobals(parsed.flags)
+    return parsed
+  }
+
+  protected override async catch(error: unknown): Promise<never> {
+    if (error instanceof Interrupted) this.exit(error.exit)
+    if (isExit(error)) throw error
+    const report = reportOf(error, (this.id ?? '').replaceAll(':', ' '))
+    if (this.globals.output === 'json' || this.globals.output === 'jsonl') {
+      process.stderr.write(`${JSON.stringify({ error: report })}\n`)
+    } else {
+      const [first = '', ...others] = errorLines(report, error instanceof DatabaseRejection ? 'database' : 'hoop')
+      this.#talk(first, 'bad')
+      for (const line of others) this.#talk(line, 'plain')
+    }
+    if (this.globals.isDebug) process.stderr.write(`${stackOf(error)}\n`)
+    this.exit(report.exit)
+  }
+
+  #talk(line: string, tone: Tone): void {
+    const safe = this.stderr.isTty ? safeForTerminal(line) : line
+    process.stderr.write(`${paint(safe, tone, this.stderr)}\n`)
+  }
+
+  #terminal(stream: { readonly isTTY?: boolean }): Terminal {
+    const terminal = describeTerminal(stream, process.env)
+    return this.#colour ? terminal : { ...terminal, hasColour: false }
+  }
+
+  #readGlobals(flags: Readonly<Record<string, unknown>>): void {
+    const asked = flags['json'] === true ? 'json' : (flags['output'] as OutputFormat | undefined)
+    this.#colour = flags['no-color'] !== true && flags['plain'] !== true
+    this.globals = {
+      context: flags['context'] as string | undefined,
+      output: asked ?? formatOfEnvironment(),
+      isQuiet: flags['quiet'] === true,
+      isDebug: flags['debug'] === true,
+      isPlain: flags['plain'] === true || !this.stderr.isTty,
+      mayAsk: flags['no-input'] !== true && !process.env['HOOP_NO_INPUT'] && process.stdin.isTTY === true,
+    }
+  }
+}
+
+/** Before the flags are parsed only one thing matters: in what form the parser's own complaint is wanted. */
+function globalsBeforeParsing(argv: readonly string[]): Globals {
+  const end = argv.indexOf('--')
+  const own = end < 0 ? argv : argv.slice(0, end)
+  const wantsJson = own.some(
+    (word, index) =>
+      word === '--json' ||
+      /^(-o|--output=)jsonl?$/.test(word) ||
+      (/^(-o|--output)$/.test(word) && /^jsonl?$/.test(own[index + 1] ?? '')),
+  )
+  return {
+    context: undefined,
+    output: wantsJson ? 'json' : formatOfEnvironment(),
+    isQuiet: false,
+    isDebug: own.includes('--debug') || own.includes('-v'),
+    isPlain: true,
+    mayAsk: false,
+  }
+}
+
+function formatOfEnvironment(): OutputFormat | null {
+  return outputFormats.find((format) => format === process.env['HOOP_OUTPUT']) ?? null
+}
+
+function isExit(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EEXIT'
+}
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return [
+    error.stack ?? error.message,
+    ...(error.cause === undefined ? [] : [`caused by ${stackOf(error.cause)}`]),
+  ].join('\n')
+}
+
+function endQuietlyOnClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(141)
+  throw error
+}

@@ -1,0 +1,117 @@
+import type {
+  ColumnRef,
+  CopyDirection,
+  Effect,
+  EffectClass,
+  Facts,
+  Finding,
+  ObjectRef,
+  OutputColumn,
+  SessionMove,
+  TransactionMove,
+} from '../../engine.ts'
+import { treeOf } from '../catalog/resolve.ts'
+import type { CatalogRelation, CatalogSnapshot } from '../catalog/snapshot.ts'
+
+/** An effect that belongs to no object in a schema. */
+export const sessionObject: ObjectRef = { kind: 'session', schema: '', name: 'session', id: 0 }
+
+/** Facts while they are being gathered. */
+export class Draft {
+  readonly catalog: CatalogSnapshot
+  readonly #toPosition: (byteOffset: number) => number
+  readonly #effects: Effect[] = []
+  readonly #filters = new Map<string, ColumnRef>()
+  readonly #columns = new Map<string, ColumnRef>()
+  readonly #relations = new Map<number, ObjectRef>()
+  readonly #unresolved: Finding[] = []
+  readonly #unproven: Finding[] = []
+  outputs: readonly OutputColumn[] | 'unproven' | null = null
+  transaction: TransactionMove = 'none'
+  session: SessionMove = { kind: 'none' }
+  copy: CopyDirection = 'none'
+  changesCatalog = false
+  missesNames = false
+
+  constructor(catalog: CatalogSnapshot, toPosition: (byteOffset: number) => number) {
+    this.catalog = catalog
+    this.#toPosition = toPosition
+  }
+
+  get isProven(): boolean {
+    return this.#unproven.length === 0 && this.#unresolved.length === 0
+  }
+
+  effect(effectClass: EffectClass, object: ObjectRef, { bounded = true, at = -1 } = {}): void {
+    this.#effects.push({ class: effectClass, object, bounded, position: this.position(at) })
+  }
+
+  /** Not understood: refused whatever it touches. */
+  unresolved(what: string, why: string, at = -1): void {
+    this.#unresolved.push({ what, why, position: this.position(at) })
+  }
+
+  /** Understood, but lineage through it is not proven. */
+  unproven(what: string, at = -1): void {
+    const why = `where values come from cannot be followed through ${what} yet`
+    this.#unproven.push({ what, why, position: this.position(at) })
+  }
+
+  filter(column: ColumnRef): void {
+    this.#filters.set(`${column.relationId}.${column.attribute}`, column)
+    this.column(column)
+  }
+
+  column(column: ColumnRef): void {
+    this.#columns.set(`${column.relationId}.${column.attribute}`, column)
+  }
+
+  /** A stored relation is in scope, and with it every other whose rows are the same. */
+  relation(relation: CatalogRelation): ObjectRef {
+    const object = objectOf(relation)
+    this.#relations.set(relation.oid, object)
+    for (const oid of treeOf(this.catalog, relation)) {
+      const kin = this.catalog.relationsByOid.get(oid)
+      if (kin) this.#relations.set(oid, objectOf(kin))
+    }
+    return object
+  }
+
+  position(byteOffset: number): number {
+    return byteOffset < 0 ? 0 : this.#toPosition(byteOffset)
+  }
+
+  /** Takes over everything another statement does, such as the one inside an EXPLAIN or PREPARE. */
+  absorb(inner: Facts): void {
+    this.#effects.push(...inner.effects)
+    for (const column of inner.filters) this.filter(column)
+    for (const column of inner.columns) this.column(column)
+    for (const relation of inner.relations) this.#relations.set(relation.id, relation)
+    this.#unresolved.push(...inner.unresolved)
+    this.#unproven.push(...inner.unproven)
+    this.missesNames ||= inner.missesNames
+    this.changesCatalog ||= inner.changesCatalog
+  }
+
+  finish(verb: string): Facts {
+    return {
+      verb,
+      effects: this.#effects,
+      outputs: this.outputs !== null && !this.isProven ? 'unproven' : this.outputs,
+      filters: [...this.#filters.values()],
+      columns: [...this.#columns.values()],
+      relations: [...this.#relations.values()],
+      unresolved: this.#unresolved,
+      unproven: this.#unproven,
+      transaction: this.transaction,
+      session: this.session,
+      copy: this.copy,
+      changesCatalog: this.changesCatalog,
+      missesNames: this.missesNames,
+    }
+  }
+}
+
+export function objectOf(relation: CatalogRelation): ObjectRef {
+  return { kind: 'relation', schema: relation.schema, name: relation.name, id: relation.oid }
+}
