@@ -1,4 +1,8 @@
 #!/usr/bin/env node
-import { execute } from '@oclif/core'
+import { settings } from '@oclif/core/settings'
+import { main } from '../dist/cli/main.js'
 
-await execute({ dir: import.meta.url })
+// What is published is what runs, even in a checkout and under NODE_ENV=test.
+settings.enableAutoTranspile = false
+
+await main(process.argv.slice(2), import.meta.url)

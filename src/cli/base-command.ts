@@ -1,4 +1,6 @@
-import { Command, Flags, type Interfaces } from '@oclif/core'
+import { Command } from '@oclif/core/command'
+import * as Flags from '@oclif/core/flags'
+import type * as Interfaces from '@oclif/core/interfaces'
 import { safeForTerminal } from '../base/terminal-text.ts'
 import { DatabaseRejection, errorLines, reportOf } from './error-report.ts'
 import { type OutputFormat, outputFormats } from './output/format.ts'

@@ -1,4 +1,4 @@
-import { Errors } from '@oclif/core'
+import { CLIError } from '@oclif/core/errors'
 import { AppError, type Ran } from '../base/app-error.ts'
 import { exitCodes } from '../base/exit-code.ts'
 import { safeForTerminal } from '../base/terminal-text.ts'
@@ -30,7 +30,7 @@ const retryable: readonly number[] = [
 /** Any thrown value as a report. What nobody classified is a bug of ours and says so. */
 export function reportOf(error: unknown, command: string): ErrorReport {
   if (error instanceof AppError) return reportOfAppError(error)
-  if (error instanceof Errors.CLIError) {
+  if (error instanceof CLIError) {
     return { ...blank('USAGE', exitCodes.usage, usageText(error.message)), next: [`hoop ${command} --help`] }
   }
   const text = error instanceof Error ? error.message : String(error)
