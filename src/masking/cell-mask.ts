@@ -13,7 +13,10 @@ const timestampTypes = new Set([1114, 1184])
 const toNull: CellMask = () => null
 
 /** The mask for one column. A type or format it cannot write gives NULL, never the value itself. */
-export function cellMask(transform: TransformName, field: Pick<FieldDescription, 'typeOid' | 'typmod' | 'format'>): CellMask {
+export function cellMask(
+  transform: TransformName,
+  field: Pick<FieldDescription, 'typeOid' | 'typmod' | 'format'>,
+): CellMask {
   if (transform === 'year') return yearMask(field)
   const write = transform === 'null' ? undefined : textTransforms[transform]
   if (!write || !textTypes.has(field.typeOid)) return toNull

@@ -13,7 +13,12 @@ export function readCatalog(core: Core, done: (failed: string | null) => void): 
     const failed = asks.find((each) => each.failed !== null)?.failed ?? null
     if (failed === null) {
       const epoch = `${core.ports.clock.nowMs()}-${core.recorder.newEvent()}`
-      core.ports.catalog.store(buildSnapshot(asks.map(({ rows }) => rows), epoch))
+      core.ports.catalog.store(
+        buildSnapshot(
+          asks.map(({ rows }) => rows),
+          epoch,
+        ),
+      )
     }
     done(failed)
   }

@@ -105,7 +105,10 @@ export class ClientHalf {
     const hold = this.#hold
     if (!hold) return false
     this.#withdraw(hold, '57014')
-    hold.refuse(plainRefusal('the statement was taken back. Nothing was run', '', '57014'), this.#core.recorder.lastTicket)
+    hold.refuse(
+      plainRefusal('the statement was taken back. Nothing was run', '', '57014'),
+      this.#core.recorder.lastTicket,
+    )
     this.pump()
     return true
   }
@@ -202,7 +205,12 @@ export class ClientHalf {
       const reason = 'one of these statements needs an approval, and an approval is for one statement'
       const fix = 'Send that statement on its own'
       const decision = builtInDenial({ rule: 'hoop:approval-of-one', reason, fix, position: 0 })
-      return this.#refuseSimple(...this.#recordRefused(statements.map((each) => ({ ...each, decision })), whole))
+      return this.#refuseSimple(
+        ...this.#recordRefused(
+          statements.map((each) => ({ ...each, decision })),
+          whole,
+        ),
+      )
     }
     if (!this.#core.ledger.isEmpty) return this.#wait('drain', piece)
     const bytes = Buffer.from(piece.bytes)

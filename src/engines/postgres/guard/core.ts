@@ -1,10 +1,10 @@
 import type { TransactionStatus } from '../wire/backend-messages.ts'
-import type { ClientStartup } from './local-handshake.ts'
-import { encodeFatal } from './refusal.ts'
 import { Ledger } from './ledger.ts'
+import type { ClientStartup } from './local-handshake.ts'
 import { Outbox } from './outbox.ts'
 import type { GuardPorts } from './port.ts'
 import { Recorder } from './recorder.ts'
+import { encodeFatal } from './refusal.ts'
 import { Registry } from './registry.ts'
 import type { Run } from './run.ts'
 

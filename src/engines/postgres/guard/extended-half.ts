@@ -101,7 +101,11 @@ export class ExtendedHalf {
     const statement: PreparedStatement = { name, sql, body: null, fields: null }
     const [judged, second] = judgement.kind === 'judged' ? judgement.statements : []
     if (judged && second) {
-      const why = plainRefusal('a prepared statement holds one statement. Nothing was run', 'Send them one by one', '42601')
+      const why = plainRefusal(
+        'a prepared statement holds one statement. Nothing was run',
+        'Send them one by one',
+        '42601',
+      )
       return this.#refuse(why, this.#core.recorder.lastTicket)
     }
     if (judged?.decision.verdict === 'deny') return this.#refuseJudged(judged, sql, [])

@@ -1,10 +1,9 @@
-import type { HoldId, Ticket } from './effect.ts'
 import type { Held } from '../../../policy/decision.ts'
 import type { Core } from './core.ts'
+import type { HoldId, HoldOutcome, Ticket } from './effect.ts'
 import type { Judged } from './gate.ts'
-import { encodeNotice, plainRefusal, type Refusal } from './refusal.ts'
 import type { Statement } from './recorder.ts'
-import type { HoldOutcome } from './effect.ts'
+import { encodeNotice, plainRefusal, type Refusal } from './refusal.ts'
 
 /** A statement that waits for people. Nothing of it has reached the database, so it holds no lock there. */
 export interface WaitingHold {
@@ -40,7 +39,11 @@ export function requestHold(core: Core, hold: WaitingHold): void {
 }
 
 /** The request exists: recorded, then the client is told at once, while its statement goes on waiting. */
-export function openHold(core: Core, hold: WaitingHold, request: { id: string; url: string; approveWith: string }): void {
+export function openHold(
+  core: Core,
+  hold: WaitingHold,
+  request: { id: string; url: string; approveWith: string },
+): void {
   hold.request = request.id
   const ticket = core.recorder.held(hold.statement, hold.decision, { event: hold.event, request: request.id })
   const rule = hold.decision.rules[0]?.id ?? ''
@@ -70,7 +73,11 @@ function refusalOfOutcome(outcome: Exclude<HoldOutcome, { kind: 'approved' }>): 
       return plainRefusal(`${outcome.request} was rejected by ${outcome.by}${because}. Nothing was run`, 'Talk to them')
     }
     case 'expired':
-      return plainRefusal(`${outcome.request} ran out before it was approved. Nothing was run`, 'Send it again', '57014')
+      return plainRefusal(
+        `${outcome.request} ran out before it was approved. Nothing was run`,
+        'Send it again',
+        '57014',
+      )
     case 'failed':
       return plainRefusal(`no approval could be asked for: ${outcome.message}. Nothing was run`, 'Try again later')
     default:

@@ -78,7 +78,9 @@ export class Ledger {
    * server may have skipped it and still hold an older one of that name.
    */
   pendingStatement(name: string): PreparedStatement | 'unknown' | undefined {
-    return this.#pending((entry) => (entry.kind === 'parse' && entry.statement.name === name ? entry.statement : undefined))
+    return this.#pending((entry) =>
+      entry.kind === 'parse' && entry.statement.name === name ? entry.statement : undefined,
+    )
   }
 
   pendingPortal(name: string): Portal | 'unknown' | undefined {

@@ -155,7 +155,8 @@ class Handshake implements LocalHandshake {
       return [send(encodeAuthentication(saslContinue, Buffer.from(this.#scram.challenge(first.toString(), chosen))))]
     }
     const proof = this.#scram?.verify(body.toString())
-    if (!proof || !this.#startup || this.#startup.user !== this.#options.user) return this.#wrong('wrong user or password')
+    if (!proof || !this.#startup || this.#startup.user !== this.#options.user)
+      return this.#wrong('wrong user or password')
     if (!this.#options.databases.includes(this.#startup.database)) {
       const [database = ''] = this.#options.databases
       return this.#refuse('3D000', `hoop: this port leads to database "${database}", not "${this.#startup.database}"`)
@@ -237,7 +238,8 @@ function readOptions(options: string): readonly (readonly [string, string])[] {
     const word = words[at] ?? ''
     const text = word === '-c' ? (words[++at] ?? '') : word.replace(/^(-c|--)/, '')
     const equals = text.indexOf('=')
-    if (equals > 0 && word.startsWith('-')) pairs.push([text.slice(0, equals).replaceAll('-', '_'), text.slice(equals + 1)])
+    if (equals > 0 && word.startsWith('-'))
+      pairs.push([text.slice(0, equals).replaceAll('-', '_'), text.slice(equals + 1)])
     else pairs.push([`options: ${word}`, ''])
   }
   return pairs

@@ -1,5 +1,5 @@
-import type { Allowed } from '../../../policy/decision.ts'
 import type { ResultPlan } from '../../../masking/result-plan.ts'
+import type { Allowed } from '../../../policy/decision.ts'
 import type { Facts } from '../../engine.ts'
 import type { Ticket } from './effect.ts'
 

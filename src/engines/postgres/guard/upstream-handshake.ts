@@ -149,7 +149,9 @@ class Handshake implements UpstreamHandshake {
   #ready(rest: () => Buffer): readonly UpstreamHandshakeEffect[] {
     if (this.#scram && !this.#isProven) return this.#fail('it did not prove that it knows the password')
     if (this.#parameters.get('server_encoding') !== 'UTF8') {
-      return this.#fail(`its encoding is ${this.#parameters.get('server_encoding') ?? 'unknown'}, and only UTF8 is understood`)
+      return this.#fail(
+        `its encoding is ${this.#parameters.get('server_encoding') ?? 'unknown'}, and only UTF8 is understood`,
+      )
     }
     this.#state = 'done'
     const key = this.#backendKey
@@ -164,7 +166,8 @@ class Handshake implements UpstreamHandshake {
       case 0:
         return []
       case 3:
-        if (!this.#isSecure && this.#options.encryptable) return this.#fail('it asks for a password in clear without TLS')
+        if (!this.#isSecure && this.#options.encryptable)
+          return this.#fail('it asks for a password in clear without TLS')
         return [send(passwordMessage(`${password.reveal()}\0`))]
       case 5:
         return [send(passwordMessage(`${md5Answer(user, password.reveal(), data)}\0`))]
@@ -184,7 +187,8 @@ class Handshake implements UpstreamHandshake {
 
   #saslBegin(mechanisms: readonly string[]): readonly UpstreamHandshakeEffect[] {
     const isBound = this.#certificateHash !== null && mechanisms.includes('SCRAM-SHA-256-PLUS')
-    if (!isBound && !mechanisms.includes('SCRAM-SHA-256')) return this.#fail('it offers no SCRAM mechanism that is supported')
+    if (!isBound && !mechanisms.includes('SCRAM-SHA-256'))
+      return this.#fail('it offers no SCRAM mechanism that is supported')
     const nonce = Buffer.from(this.#options.random.bytes(18)).toString('base64')
     this.#scram = new ScramClient(this.#options.password.reveal(), nonce, isBound ? this.#certificateHash : null)
     const first = Buffer.from(this.#scram.first())

@@ -43,7 +43,9 @@ export function parseStatements(sql: string): readonly RawStatement[] {
   if (!parser) throw new AppError('UNEXPECTED', 'Cannot analyse a statement: the parser is not loaded')
   if (sql.trim() === '') return []
   try {
-    const { stmts = [] } = parser.parseSync(sql) as { stmts?: { stmt: Tree; stmt_location?: number; stmt_len?: number }[] }
+    const { stmts = [] } = parser.parseSync(sql) as {
+      stmts?: { stmt: Tree; stmt_location?: number; stmt_len?: number }[]
+    }
     return stmts.map(({ stmt, stmt_location, stmt_len }) => ({ stmt, start: stmt_location ?? 0, length: stmt_len }))
   } catch (error) {
     throw new SqlSyntaxError(messageOf(error), positionOf(error))

@@ -1,7 +1,7 @@
 import type { ColumnRef, OutputColumn } from '../../engine.ts'
 import { resolveRelation } from '../catalog/resolve.ts'
 import type { Draft } from './draft.ts'
-import { byteOffset, list, struct, strings, type Tree, text, untag } from './tree.ts'
+import { byteOffset, list, strings, struct, type Tree, text, untag } from './tree.ts'
 import { columnsOf } from './view.ts'
 
 /** One entry of FROM: a name, and the columns that can be reached through it. */
@@ -24,7 +24,10 @@ export function relationScope(draft: Draft, rangeVar: Tree): ScopeEntry | undefi
   if (!relation) return undefined
   const alias = struct(rangeVar, 'alias')
   const names = strings(list(alias, 'colnames'))
-  const columns = columnsOf(draft.catalog, relation).map((column, at) => ({ ...column, name: names[at] ?? column.name }))
+  const columns = columnsOf(draft.catalog, relation).map((column, at) => ({
+    ...column,
+    name: names[at] ?? column.name,
+  }))
   return { alias: text(alias, 'aliasname') || relation.name, schema: relation.schema, columns }
 }
 

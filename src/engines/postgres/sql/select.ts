@@ -64,7 +64,10 @@ function readTarget(draft: Draft, scope: Scope, value: unknown): readonly Output
   if (tag === 'ColumnRef') return readColumns(draft, scope, fields)
   if (isPlainValue(value)) return [{ name: '?column?', label: { kind: 'clean' }, origin: null }]
   if (tag === 'FuncCall' && isCountOfRows(fields)) return [{ name: 'count', label: { kind: 'clean' }, origin: null }]
-  draft.unproven(tag === 'FuncCall' ? `function ${strings(list(fields, 'funcname')).join('.')}` : tag, byteOffset(fields))
+  draft.unproven(
+    tag === 'FuncCall' ? `function ${strings(list(fields, 'funcname')).join('.')}` : tag,
+    byteOffset(fields),
+  )
   return []
 }
 

@@ -21,7 +21,8 @@ export function expandView(draft: Draft, view: CatalogRelation): void {
     const found = draft.catalog.relationsByOid.get(relation.id)
     if (found) draft.relation(found)
   }
-  for (const { what, why } of inner.unresolved) draft.unresolved(`view ${view.name}: ${what}`, `behind view "${view.name}", ${why}`)
+  for (const { what, why } of inner.unresolved)
+    draft.unresolved(`view ${view.name}: ${what}`, `behind view "${view.name}", ${why}`)
   for (const { what } of inner.unproven) draft.unproven(`view "${view.name}" (${what})`)
   for (const column of inner.filters) draft.filter(column)
 }

@@ -1,6 +1,6 @@
-import { closedInformationViews, openSystemRelations } from '../catalog/system-relations-table.ts'
 import { resolveRelation } from '../catalog/resolve.ts'
 import type { CatalogRelation } from '../catalog/snapshot.ts'
+import { closedInformationViews, openSystemRelations } from '../catalog/system-relations-table.ts'
 import type { Draft } from './draft.ts'
 import { builtInTypes, vouchedFunctions } from './functions-table.ts'
 import { maySet, mayShow } from './settings.ts'
@@ -187,7 +187,11 @@ export function resolveTarget(draft: Draft, rangeVar: Tree): CatalogRelation | u
     return member?.hasRules || member?.hasTriggers
   })
   if (isStored && !hasMore && !isSystem(relation)) return relation
-  draft.unresolved(`write to ${name}`, `what a write to "${name}" does is not known: a view, rule or trigger decides`, at)
+  draft.unresolved(
+    `write to ${name}`,
+    `what a write to "${name}" does is not known: a view, rule or trigger decides`,
+    at,
+  )
   return undefined
 }
 
@@ -198,7 +202,11 @@ function readRelation(draft: Draft, relation: CatalogRelation | undefined, name:
     return
   }
   if (isSystem(relation) && !isOpenSystem(relation)) {
-    draft.unresolved(`relation ${name.shown}`, `system relation "${name.shown}" can hold other people's values`, name.at)
+    draft.unresolved(
+      `relation ${name.shown}`,
+      `system relation "${name.shown}" can hold other people's values`,
+      name.at,
+    )
     return
   }
   if (relation.kind === 'foreign' || relation.hasRules) {

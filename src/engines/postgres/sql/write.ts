@@ -17,7 +17,10 @@ export function analyseInsert(draft: Draft, tag: string, fields: Tree): void {
   if (!target) return
   const source = untag(fields['selectStmt'])
   const rows = list(source.fields, 'valuesLists')
-  if (isTree(fields['selectStmt']) && (rows.length === 0 || Object.keys(source.fields).some((key) => !valuesOnly.has(key)))) {
+  if (
+    isTree(fields['selectStmt']) &&
+    (rows.length === 0 || Object.keys(source.fields).some((key) => !valuesOnly.has(key)))
+  ) {
     draft.unproven('INSERT … SELECT')
   }
   for (const row of rows) for (const value of list(untag(row).fields, 'items')) readValue(draft, value)

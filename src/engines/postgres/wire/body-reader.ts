@@ -68,7 +68,8 @@ export class BodyReader {
 
   /** @throws WireError when something is left: a peer that adds bytes means something by them */
   end(): void {
-    if (this.left > 0) throw new WireError('WIRE_BODY_TOO_LONG', `Cannot read message: ${this.left} bytes are left over`)
+    if (this.left > 0)
+      throw new WireError('WIRE_BODY_TOO_LONG', `Cannot read message: ${this.left} bytes are left over`)
   }
 
   /** Reserves `size` bytes and returns where they start. */

@@ -105,7 +105,8 @@ function frame(type: number, body: string): Buffer {
 function formats(reader: BodyReader): (0 | 1)[] {
   return Array.from({ length: reader.count(2) }, () => {
     const format = reader.int16()
-    if (format !== 0 && format !== 1) throw new WireError('WIRE_BAD_VALUE', `Cannot read Bind: format ${format} is unknown`)
+    if (format !== 0 && format !== 1)
+      throw new WireError('WIRE_BAD_VALUE', `Cannot read Bind: format ${format} is unknown`)
     return format
   })
 }

@@ -34,7 +34,8 @@ function decode(code: number, body: Buffer): StartupPacket {
   if (code === sslCode) return { kind: 'ssl' }
   if (code === gssCode) return { kind: 'gss' }
   if (code === cancelCode) return { kind: 'cancel', key: Buffer.from(body) }
-  if (code >> 16 !== 3) throw new WireError('WIRE_BAD_VALUE', `Cannot start: protocol ${code >> 16}.${code & 0xffff} is not 3`)
+  if (code >> 16 !== 3)
+    throw new WireError('WIRE_BAD_VALUE', `Cannot start: protocol ${code >> 16}.${code & 0xffff} is not 3`)
   const parameters = new Map<string, string>()
   const reader = new BodyReader(body)
   for (let name = reader.text(); name !== ''; name = reader.text()) parameters.set(name, reader.text())
