@@ -4,6 +4,8 @@ import type * as Interfaces from '@oclif/core/interfaces'
 import { safeForTerminal } from '../base/terminal-text.ts'
 import { DatabaseRejection, errorLines, reportOf } from './error-report.ts'
 import { type OutputFormat, outputFormats } from './output/format.ts'
+import { jsonText } from './output/json-text.ts'
+import type { Listing } from './output/listing.ts'
 import { describeTerminal, paint, type Terminal, type Tone } from './terminal.ts'
 
 /** What the global flags said. */
@@ -78,14 +80,21 @@ export abstract class HoopCommand extends Command {
     if (!this.globals.isQuiet) this.#talk(line, tone)
   }
 
-  /** One line of data, on stdout, whatever the format. */
-  protected print(line: string): void {
-    process.stdout.write(`${this.stdout.isTty ? safeForTerminal(line) : line}\n`)
+  /** Lines of data, on stdout, whatever the format. */
+  protected print(...lines: readonly string[]): void {
+    for (const line of lines) process.stdout.write(`${this.stdout.isTty ? safeForTerminal(line) : line}\n`)
   }
 
   /** One value as JSON on stdout, in one line. */
   protected printJson(value: unknown): void {
-    process.stdout.write(`${JSON.stringify(value)}\n`)
+    process.stdout.write(`${jsonText(value)}\n`)
+  }
+
+  /** A list of things in the format asked for; `usual` stands in where nobody asked. */
+  protected async printListing<Item>(listing: Listing<Item>, usual = this.format): Promise<void> {
+    const { listingLines } = await import('./output/listing.ts')
+    const lines = listingLines(listing, this.globals.output ?? usual, this.stdout.isTty)
+    if (lines.length > 0) process.stdout.write(`${lines.join('\n')}\n`)
   }
 
   override async init(): Promise<void> {

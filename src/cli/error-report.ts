@@ -31,7 +31,10 @@ const retryable: readonly number[] = [
 export function reportOf(error: unknown, command: string): ErrorReport {
   if (error instanceof AppError) return reportOfAppError(error)
   if (error instanceof CLIError) {
-    return { ...blank('USAGE', exitCodes.usage, usageText(error.message)), next: [`hoop ${command} --help`] }
+    return {
+      ...blank('USAGE', exitCodes.usage, usageText(error.message)),
+      next: [command === '' ? 'hoop help' : `hoop ${command} --help`],
+    }
   }
   const text = error instanceof Error ? error.message : String(error)
   return {

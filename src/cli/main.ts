@@ -11,7 +11,7 @@ export async function main(argv: readonly string[], from: string | Config): Prom
     }
     // No command was found to report it.
     const { errorLines, reportOf } = await import('./error-report.ts')
-    const report = reportOf(error, 'help')
+    const report = reportOf(error, '')
     const wantsJson = argv.includes('--json') || /(^| )(-o|--output)[ =]?jsonl?( |$)/.test(argv.join(' '))
     process.stderr.write(
       wantsJson ? `${JSON.stringify({ error: report })}\n` : `${errorLines(report, 'hoop').join('\n')}\n`,

@@ -1,5 +1,5 @@
 // Marks that stand on the character before them.
-const zeroWidth = /^[\p{Mn}\p{Me}\u200d\ufe0f]$/u
+const zeroWidth = /^(?:\p{Mn}|\p{Me}|\u200d|\ufe0f)$/u
 // East Asian wide and fullwidth blocks, and pictures: two cells on every terminal worth the name.
 const wide =
   /^[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]$/u

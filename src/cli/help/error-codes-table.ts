@@ -1,0 +1,33 @@
+import type { ErrorCode } from '../../base/app-error.ts'
+
+/** What each code in an error's last line means. */
+export const errorCodeMeanings: Readonly<Record<ErrorCode, string>> = {
+  UNEXPECTED: 'Nobody foresaw this; it is a bug of hoop',
+  USAGE: 'The command line cannot be read',
+  CONFIG_INVALID: 'A configuration file or variable cannot be read',
+  POLICY_INVALID: 'A policy folder has a mistake, and none of it was published',
+  SQL_REJECTED: 'The database rejected the SQL; its own text and SQLSTATE are quoted',
+  LOGIN_REQUIRED: 'Nobody is signed in at this server',
+  LOGIN_EXPIRED: 'The sign-in has come to its end',
+  LOGIN_FAILED: 'The sign-in did not succeed',
+  CONNECTION_NOT_GRANTED: 'The connection does not exist, or no rule lets you use it',
+  ACTION_NOT_GRANTED: 'Your rights at the server do not cover this',
+  NOT_FOUND: 'There is no such thing, or none you may see',
+  POLICY_DENIED: 'A rule forbids the statement, or none permits it',
+  APPROVAL_REQUIRED: 'The statement waits for an approval, and was not to be waited for',
+  APPROVAL_REFUSED: 'The approval was rejected or taken back',
+  APPROVAL_TIMEOUT: 'Nobody approved in time',
+  DATABASE_UNREACHABLE: 'The database did not answer, or refused the session',
+  SERVER_UNREACHABLE: 'The hoop server did not answer',
+  SERVER_MISTRUSTED: 'The hoop server answered something that cannot be trusted or understood',
+  RESULT_CUT: 'More rows came than --max-rows allows',
+  STATEMENT_STOPPED: 'The statement ran into its time limit, or its session was ended',
+  OUTCOME_UNKNOWN: 'The link was lost after a statement was sent; it may have run or not',
+  AUDIT_UNAVAILABLE: 'The statement could not be recorded, so it was refused',
+  STREAM_CONFLICT: 'The server holds something else at this place of an audit stream',
+  STREAM_GAP: 'Records before these are missing at the server; the uploader sends them first',
+  SPOOL_FULL: 'The local audit store is full, so no statement may run',
+  PORT_IN_USE: 'Another program holds the local port',
+  KEYCHAIN_UNAVAILABLE: 'The keychain cannot be used',
+  LOCAL_STATE: 'A local file, folder or program is not as it must be',
+}

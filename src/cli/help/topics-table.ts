@@ -1,0 +1,30 @@
+/** Topics of `hoop help TOPIC` that are plain text. The tables of exit codes and error codes are topics too. */
+export const textTopics: Readonly<Record<string, readonly string[]>> = {
+  environment: [
+    'A flag wins over a variable, a variable over a file.',
+    '',
+    '  HOOP_CONFIG_DIR   one folder for configuration, state and runtime files',
+    '  HOOP_CONTEXT      context to use, as -C does',
+    '  HOOP_OUTPUT       format of the data on stdout, as -o does',
+    '  HOOP_NO_INPUT     any value: never ask, fail instead, as --no-input does',
+    '  NO_COLOR          any value: no colour',
+    '  CLICOLOR_FORCE    any value but 0: colour into a pipe too',
+    '  TERM=dumb         no colour, no drawing',
+    '',
+    'A child of "hoop connect CONN -- CMD" or "hoop psql" finds PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSFILE,',
+    'PGSSLMODE, PGSERVICEFILE, PGSERVICE and DATABASE_URL; they are set for that child only.',
+  ],
+  formats: [
+    'Data goes to stdout, talk to stderr. -o picks the format: table on a terminal, tsv into a pipe, unless told.',
+    '',
+    '  table   for people: long values are cut, line breaks shown as ⏎, NULL as NULL',
+    '  json    one object. exec: columns, rows, rowCount, truncated, masked, audit; int8 and numeric are strings',
+    '  jsonl   one object per row',
+    '  csv     RFC 4180 with a heading; NULL is nothing, an empty text is ""',
+    '  tsv     a heading, tabs between, \\N for NULL and backslash escapes, as COPY writes it',
+    '  raw     the values alone: no heading, no escapes',
+    '',
+    'With -o json or -o jsonl an error is one JSON object on stderr: {"error":{"code":…,"exit":…,"message":…}}.',
+    'Members of JSON are only ever added. On a terminal, control characters of values are shown as \ufffd.',
+  ],
+}
