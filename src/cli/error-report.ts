@@ -103,7 +103,7 @@ function usageText(text: string): string {
     .replace(/\n+See more help with --help\s*$/, '')
     .split('\n')
     .map((line) => line.trim().replace(/\s{2,}/g, ': '))
-    .filter((line) => line !== '')
+    .filter((line) => line !== '' && !/^The following errors? occurred:$/.test(line))
   return `Cannot read the command: ${words.join(' ').replace(/^[A-Z]/, (letter) => letter.toLowerCase())}`
 }
 
