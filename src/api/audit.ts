@@ -17,9 +17,20 @@ export const streamHead = z.strictObject({ seq: z.int().min(0), hash })
 export type Batch = z.infer<typeof batch>
 export type StreamHead = z.infer<typeof streamHead>
 
+/** Where the server stands with a stream: the uploader goes on from here. Hash `genesis` before the first link. */
+export const getStreamHead = defineRoute({
+  method: 'GET',
+  path: '/v1/audit/streams/:stream/head',
+  auth: 'stream-key',
+  params: z.strictObject({ stream: z.string() }),
+  query: nothing,
+  body: nothing,
+  reply: streamHead,
+})
+
 /**
- * Adds links to a stream. The same links again get the same answer; a link that differs from the stored one is 409; a
- * gap is 412 with the head in the body, and the uploader goes on from there.
+ * Adds links to a stream. The same links again get the same answer; a link that differs from the stored one is
+ * STREAM_CONFLICT (409); a gap is STREAM_GAP (412), and the uploader asks for the head and goes on from there.
  */
 export const uploadBatch = defineRoute({
   method: 'POST',

@@ -14,10 +14,11 @@ export interface Route<
   Query extends z.ZodType = z.ZodType,
   Body extends z.ZodType = z.ZodType,
   Reply extends z.ZodType = z.ZodType,
+  Auth extends RouteAuth = RouteAuth,
 > {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly path: `/v1/${string}`
-  readonly auth: RouteAuth
+  readonly auth: Auth
   readonly params: Params
   readonly query: Query
   readonly body: Body
@@ -25,8 +26,12 @@ export interface Route<
 }
 
 /** Declares a route with its types kept. */
-export function defineRoute<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType>(
-  route: Route<P, Q, B, R>,
-): Route<P, Q, B, R> {
+export function defineRoute<
+  P extends z.ZodType,
+  Q extends z.ZodType,
+  B extends z.ZodType,
+  R extends z.ZodType,
+  const A extends RouteAuth,
+>(route: Route<P, Q, B, R, A>): Route<P, Q, B, R, A> {
   return route
 }

@@ -25,6 +25,8 @@ export const errorCodes = {
   OUTCOME_UNKNOWN: exitCodes.outcomeUnknown,
   AUDIT_UNAVAILABLE: exitCodes.auditUnavailable,
   SPOOL_FULL: exitCodes.auditUnavailable,
+  STREAM_CONFLICT: exitCodes.auditUnavailable,
+  STREAM_GAP: exitCodes.auditUnavailable,
   PORT_IN_USE: exitCodes.local,
   KEYCHAIN_UNAVAILABLE: exitCodes.local,
   LOCAL_STATE: exitCodes.local,

@@ -97,6 +97,12 @@ export abstract class HoopCommand extends Command {
     if (lines.length > 0) process.stdout.write(`${lines.join('\n')}\n`)
   }
 
+  /** One thing with members, in the format asked for; people get one fact per line. */
+  protected async printRecord(record: Readonly<Record<string, unknown>>): Promise<void> {
+    const { recordLines } = await import('./output/record.ts')
+    this.print(...recordLines(record, this.globals.output ?? 'table', this.stdout.isTty))
+  }
+
   override async init(): Promise<void> {
     await super.init()
     process.stdout.on('error', endQuietlyOnClosedPipe)
