@@ -51,15 +51,12 @@ export class Classification {
     const own = this.#patterns
       .filter((pattern) => pattern.connection.test(connection) && names.some((name) => pattern.column.test(name)))
       .flatMap(({ tags }) => tags)
-    return [...new Set(own.flatMap(ancestors))].sort()
+    return [...new Set(own.flatMap(ancestors))].sort((a, b) => (a < b ? -1 : 1))
   }
 
   /** Whether any column of this relation could be classified: matched by name, so that it holds for unknown columns too. */
   touches(connection: string, schema: string, table: string): boolean {
-    return this.#patterns.some(
-      (pattern) =>
-        pattern.connection.test(connection) && pattern.column.source.length > 0 && mayMatch(pattern, schema, table),
-    )
+    return this.#patterns.some((pattern) => pattern.connection.test(connection) && mayMatch(pattern, schema, table))
   }
 
   /** The mask of the longest tag that has one; `null` where none has, or where two of one length disagree. */

@@ -1,5 +1,6 @@
 import type { ColumnRef, Effect, Facts, OutputColumn } from '../engines/engine.ts'
 import { type Answer, type Asker, askColumn, askEffect } from './ask.ts'
+import type { CompiledPolicy } from './compile.ts'
 import type { ClassifiedUse, Decision, Denied, OutputRule, RuleRef } from './decision.ts'
 
 /** One statement to decide about. `approved`: the review that a rule wanted has been given. */
@@ -17,7 +18,8 @@ const nothingTouched: Effect = {
 }
 
 /** Decides about one statement. Pure: the same policy, person and facts give the same answer on any machine. */
-export function decideStatement(request: StatementRequest): Decision {
+export function decideStatement(policy: CompiledPolicy, about: Omit<StatementRequest, 'policy'>): Decision {
+  const request: StatementRequest = { ...about, policy }
   const { facts } = request
   const classified = classifiedOf(request, facts.columns)
   const effects = facts.effects.length > 0 ? facts.effects : [nothingTouched]

@@ -1,9 +1,9 @@
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import cookie from '@fastify/cookie'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import fastify, { type FastifyInstance } from 'fastify'
-import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import { getDiscovery, getMe } from '../api/server.ts'
 import { AppError } from '../base/app-error.ts'
 import type { Clock, Log, Random } from '../base/ports.ts'
@@ -12,17 +12,17 @@ import { registerAuditLog } from './audit-log/routes.ts'
 import { createIssuer } from './auth/oidc-issuer.ts'
 import { configuredPeople } from './auth/people.ts'
 import { registerSignIn, type SignInMethod } from './auth/sign-in-routes.ts'
+import { type ServerConfig, storeOf } from './config.ts'
 import { createConnectionStore } from './connections/connection-store.ts'
 import { registerConnections } from './connections/routes.ts'
-import { type ServerConfig, storeOf } from './config.ts'
 import { audienceOf, cliClientId, issuerOf, type ServerContext } from './context.ts'
 import { registerRoute } from './http/register-route.ts'
 import { openSeal } from './keys/seal.ts'
 import { loadServerKeys } from './keys/server-keys.ts'
 import { createPolicyStore } from './policies/policy-store.ts'
 import { registerPolicies } from './policies/routes.ts'
-import { createSessionStore } from './sessions/session-store.ts'
 import { registerSessions } from './sessions/routes.ts'
+import { createSessionStore } from './sessions/session-store.ts'
 import { startSweeper } from './sessions/sweeper.ts'
 import { openStore } from './store/open-store.ts'
 
@@ -57,28 +57,37 @@ export async function startServer(config: ServerConfig, ports: ServerPorts): Pro
   }
   const seal = openSeal(join(config.dataDir, 'server.key'))
   const store = await openStore(storeOf(config))
-  const app = fastify({ bodyLimit: bodyLimitBytes, trustProxy: config.url?.startsWith('https:') ?? false, forceCloseConnections: true })
+  const app = fastify({
+    bodyLimit: bodyLimitBytes,
+    trustProxy: config.url?.startsWith('https:') ?? false,
+    forceCloseConnections: true,
+  })
   try {
-    const url = await listen(app, config, async (address) => {
-      const keys = await loadServerKeys(store, seal)
-      const context: ServerContext = {
-        config,
-        url: config.url?.replace(/\/$/, '') ?? address,
-        version: ports.version,
-        isDemo: ports.isDemo,
-        store,
-        seal,
-        keys,
-        clock: ports.clock,
-        random: ports.random,
-        log: ports.log,
-        people: configuredPeople(config),
-        connections: createConnectionStore(store, seal),
-        policies: createPolicyStore({ store, keys, clock: ports.clock, tenant: config.tenant }),
-        sessions: createSessionStore(store, ports.clock),
-      }
-      return context
-    }, ports.signIn)
+    const url = await listen(
+      app,
+      config,
+      async (address) => {
+        const keys = await loadServerKeys(store, seal)
+        const context: ServerContext = {
+          config,
+          url: config.url?.replace(/\/$/, '') ?? address,
+          version: ports.version,
+          isDemo: ports.isDemo,
+          store,
+          seal,
+          keys,
+          clock: ports.clock,
+          random: ports.random,
+          log: ports.log,
+          people: configuredPeople(config),
+          connections: createConnectionStore(store, seal),
+          policies: createPolicyStore({ store, keys, clock: ports.clock, tenant: config.tenant }),
+          sessions: createSessionStore(store, ports.clock),
+        }
+        return context
+      },
+      ports.signIn,
+    )
     return url
   } catch (error) {
     await app.close()
@@ -103,10 +112,14 @@ async function listen(
     await app.listen({ host, port: free })
   } catch (error) {
     const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
-    throw new AppError(isTaken ? 'PORT_IN_USE' : 'LOCAL_STATE', `Cannot listen on ${host}:${free}: ${isTaken ? 'the port is in use' : String(error)}`, {
-      cause: error,
-      hint: 'Stop what listens there, or choose another port',
-    })
+    throw new AppError(
+      isTaken ? 'PORT_IN_USE' : 'LOCAL_STATE',
+      `Cannot listen on ${host}:${free}: ${isTaken ? 'the port is in use' : String(error)}`,
+      {
+        cause: error,
+        hint: 'Stop what listens there, or choose another port',
+      },
+    )
   }
   const sweeper = startSweeper(context)
   return {

@@ -1,6 +1,6 @@
 import type { Clock, Log, Random } from '../base/ports.ts'
-import type { ConnectionStore } from './connections/connection-store.ts'
 import type { Person, Role, ServerConfig } from './config.ts'
+import type { ConnectionStore } from './connections/connection-store.ts'
 import type { Seal } from './keys/seal.ts'
 import type { ServerKeys } from './keys/server-keys.ts'
 import type { PolicyStore } from './policies/policy-store.ts'

@@ -61,7 +61,11 @@ export async function findApproval(context: ServerContext, id: string): Promise<
 export async function moveApproval(
   context: ServerContext,
   id: string,
-  move: { readonly from: readonly Tables['approvals']['state'][]; readonly to: Tables['approvals']['state']; readonly digest?: string },
+  move: {
+    readonly from: readonly Tables['approvals']['state'][]
+    readonly to: Tables['approvals']['state']
+    readonly digest?: string
+  },
 ): Promise<boolean> {
   let update = context.store.db
     .updateTable('approvals')

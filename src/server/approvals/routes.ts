@@ -30,9 +30,15 @@ function registerForSessions(app: FastifyInstance, context: ServerContext): void
     route: requestApproval,
     async handle({ params, body, session }) {
       const own = demandOwn(session, params.id)
-      if (own.state !== 'live') throw new AppError('STATEMENT_STOPPED', 'Cannot ask for an approval: the session is over')
+      if (own.state !== 'live')
+        throw new AppError('STATEMENT_STOPPED', 'Cannot ask for an approval: the session is over')
       const row = await createApproval(context, own, body)
-      return { id: row.id, digest: row.digest, url: `${context.url}/v1/approvals/${row.id}`, expiresAtMs: row.expires_at_ms }
+      return {
+        id: row.id,
+        digest: row.digest,
+        url: `${context.url}/v1/approvals/${row.id}`,
+        expiresAtMs: row.expires_at_ms,
+      }
     },
   })
 
@@ -54,14 +60,27 @@ function registerForSessions(app: FastifyInstance, context: ServerContext): void
     async handle({ params, body, session }) {
       const own = demandOwn(session, params.id)
       const row = await ofSession(context, own.id, params.request)
-      const isSpent = own.state === 'live' && (await moveApproval(context, row.id, { from: ['approved'], to: 'spent', digest: body.digest }))
+      const isSpent =
+        own.state === 'live' &&
+        (await moveApproval(context, row.id, { from: ['approved'], to: 'spent', digest: body.digest }))
       if (!isSpent) {
-        throw new AppError('APPROVAL_REFUSED', `Cannot use approval ${row.id}: it is not approved for exactly this, or was used before`, {
-          request: row.id,
-        })
+        throw new AppError(
+          'APPROVAL_REFUSED',
+          `Cannot use approval ${row.id}: it is not approved for exactly this, or was used before`,
+          {
+            request: row.id,
+          },
+        )
       }
       const approvers = votesOf(row).map(({ email }) => email)
-      const receipt = { v: 1, request: row.id, session: own.id, digest: row.digest, approvers, spentAtMs: context.clock.nowMs() }
+      const receipt = {
+        v: 1,
+        request: row.id,
+        session: own.id,
+        digest: row.digest,
+        approvers,
+        spentAtMs: context.clock.nowMs(),
+      }
       return { receipt: await context.keys.sign(receipt, 'hoop-approval') }
     },
   })
@@ -100,7 +119,13 @@ function registerForPeople(app: FastifyInstance, context: ServerContext): void {
       for (;;) {
         const { row, shown } = await seen(context, params.id, caller)
         demandApprover(shown, caller)
-        const vote = { sub: caller.sub, email: caller.email, vote: body.vote, reason: body.reason, atMs: context.clock.nowMs() }
+        const vote = {
+          sub: caller.sub,
+          email: caller.email,
+          vote: body.vote,
+          reason: body.reason,
+          atMs: context.clock.nowMs(),
+        }
         const votes = [...shown.votes, vote]
         if (await addVote(context, row, { votes, state: stateAfter(votes, shown.count) })) {
           return (await seen(context, params.id, caller)).shown
@@ -124,7 +149,9 @@ async function seen(
   const row = await findApproval(context, id)
   const shown = row && (await approvalOf(context, row))
   if (row && shown && maySee(shown, caller)) return { row, shown }
-  throw new AppError('NOT_FOUND', `Cannot find request ${id}: there is none that you may see`, { hint: 'hoop approvals ls' })
+  throw new AppError('NOT_FOUND', `Cannot find request ${id}: there is none that you may see`, {
+    hint: 'hoop approvals ls',
+  })
 }
 
 function maySee(approval: Approval, caller: Me): boolean {

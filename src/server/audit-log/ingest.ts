@@ -1,6 +1,6 @@
 import type { Batch, StreamHead } from '../../api/audit.ts'
-import { type Entry, entry } from '../../audit/entry.ts'
 import { findBreak, genesis } from '../../audit/chain.ts'
+import { type Entry, entry } from '../../audit/entry.ts'
 import { AppError } from '../../base/app-error.ts'
 import type { ServerContext } from '../context.ts'
 import type { StoredSession } from '../sessions/session-store.ts'
@@ -45,7 +45,11 @@ export async function ingest(context: ServerContext, session: StoredSession, { l
 type Database = Pick<ServerContext['store']['db'], 'selectFrom' | 'insertInto' | 'updateTable'>
 
 /** The last link the server has of a stream. */
-export async function headOf(context: ServerContext, stream: string, db: Database = context.store.db): Promise<StreamHead> {
+export async function headOf(
+  context: ServerContext,
+  stream: string,
+  db: Database = context.store.db,
+): Promise<StreamHead> {
   const last = await db
     .selectFrom('links')
     .select(['seq', 'hash'])
@@ -56,7 +60,12 @@ export async function headOf(context: ServerContext, stream: string, db: Databas
   return last ?? { seq: 0, hash: genesis }
 }
 
-async function compareKnown(context: ServerContext, stream: string, known: Batch['links'], db: Database): Promise<void> {
+async function compareKnown(
+  context: ServerContext,
+  stream: string,
+  known: Batch['links'],
+  db: Database,
+): Promise<void> {
   const [first] = known
   const last = known.at(-1)
   if (!first || !last) return
@@ -86,7 +95,10 @@ export async function alert(
   db: Database = context.store.db,
 ): Promise<void> {
   context.log.warn(`audit alert: ${about.kind}`, { stream: about.stream, detail: about.detail })
-  await db.insertInto('alerts').values({ at_ms: context.clock.nowMs(), ...about }).execute()
+  await db
+    .insertInto('alerts')
+    .values({ at_ms: context.clock.nowMs(), ...about })
+    .execute()
 }
 
 /** The entry, when it is one and tells of its own session what the server knows of that. */

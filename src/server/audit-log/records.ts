@@ -3,8 +3,8 @@ import type { AuditRecord, AuditSearch } from '../../api/audit.ts'
 import { auditSearch } from '../../api/audit.ts'
 import type { Entry, SessionOpened, StatementFinished, StatementStarted } from '../../audit/entry.ts'
 import { AppError } from '../../base/app-error.ts'
-import type { Store } from '../store/open-store.ts'
 import type { StoredSession } from '../sessions/session-store.ts'
+import type { Store } from '../store/open-store.ts'
 import type { Tables } from '../store/tables.ts'
 
 /** One row per statement, made of its two entries as they arrive, for searching. The links stay the truth. */
@@ -134,6 +134,7 @@ function like(text: string): string {
 
 function readCursor(cursor: string): { atMs: number; id: string } {
   const match = /^(\d{1,16})-(evt_[0-9A-Z]{26})$/.exec(cursor)
-  if (!match) throw new AppError('USAGE', `Cannot read cursor "${cursor}"`, { hint: 'Use the one a search has returned' })
+  if (!match)
+    throw new AppError('USAGE', `Cannot read cursor "${cursor}"`, { hint: 'Use the one a search has returned' })
   return { atMs: Number(match[1]), id: match[2] ?? '' }
 }

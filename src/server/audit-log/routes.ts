@@ -62,5 +62,8 @@ function ownOnly(caller: Me): string | null {
 }
 
 async function noteRead(context: ServerContext, caller: Me, what: string): Promise<void> {
-  await context.store.db.insertInto('audit_reads').values({ at_ms: context.clock.nowMs(), sub: caller.sub, what }).execute()
+  await context.store.db
+    .insertInto('audit_reads')
+    .values({ at_ms: context.clock.nowMs(), sub: caller.sub, what })
+    .execute()
 }

@@ -1,6 +1,6 @@
 import { createLocalJWKSet, errors, jwtVerify } from 'jose'
-import { AppError } from '../../base/app-error.ts'
 import type { Me } from '../../api/server.ts'
+import { AppError } from '../../base/app-error.ts'
 import { audienceOf, issuerOf, type ServerContext } from '../context.ts'
 
 /**
@@ -9,10 +9,12 @@ import { audienceOf, issuerOf, type ServerContext } from '../context.ts'
  */
 export async function authenticate(context: ServerContext, header: string): Promise<Me> {
   const token = /^Bearer ([A-Za-z0-9._-]+)$/.exec(header)?.[1]
-  if (!token) throw new AppError('LOGIN_REQUIRED', 'Cannot answer: no access token was sent', { hint: 'Run hoop login' })
+  if (!token)
+    throw new AppError('LOGIN_REQUIRED', 'Cannot answer: no access token was sent', { hint: 'Run hoop login' })
   const sub = await subjectOf(context, token)
   const person = context.people.find(sub)
-  if (!person) throw new AppError('LOGIN_REQUIRED', 'Cannot answer: this account is no longer known', { hint: 'Ask an admin' })
+  if (!person)
+    throw new AppError('LOGIN_REQUIRED', 'Cannot answer: this account is no longer known', { hint: 'Ask an admin' })
   return { ...person, roles: [...context.people.rolesOf(person)] }
 }
 
@@ -30,9 +32,13 @@ async function subjectOf(context: ServerContext, token: string): Promise<string>
     return payload.sub ?? ''
   } catch (error) {
     const isExpired = error instanceof errors.JWTExpired
-    throw new AppError(isExpired ? 'LOGIN_EXPIRED' : 'LOGIN_REQUIRED', `Cannot answer: the access token ${isExpired ? 'has expired' : 'is not valid here'}`, {
-      cause: error,
-      hint: 'Run hoop login',
-    })
+    throw new AppError(
+      isExpired ? 'LOGIN_EXPIRED' : 'LOGIN_REQUIRED',
+      `Cannot answer: the access token ${isExpired ? 'has expired' : 'is not valid here'}`,
+      {
+        cause: error,
+        hint: 'Run hoop login',
+      },
+    )
   }
 }

@@ -43,7 +43,10 @@ export function choosePage(uid: string, choices: readonly Choice[], isDemo: bool
     )
     .join('\n')
   const badge = isDemo ? '<span class="demo">demo: nobody is asked for a password</span>' : ''
-  return page('Sign in', `<p>Who is signing in? ${badge}</p><form method="post" action="/sign-in/${uid}/login">${buttons}</form>`)
+  return page(
+    'Sign in',
+    `<p>Who is signing in? ${badge}</p><form method="post" action="/sign-in/${uid}/login">${buttons}</form>`,
+  )
 }
 
 export function consentPage(uid: string, client: string, email: string): string {

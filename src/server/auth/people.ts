@@ -6,6 +6,8 @@ export function configuredPeople(config: ServerConfig): People {
   const bySub = new Map(config.identity.people.map((person) => [person.sub, person]))
   return {
     find: (sub: string): Person | undefined => bySub.get(sub),
-    rolesOf: ({ groups }: Person): readonly Role[] => [...new Set(groups.flatMap((group) => config.roles[group] ?? []))],
+    rolesOf: ({ groups }: Person): readonly Role[] => [
+      ...new Set(groups.flatMap((group) => config.roles[group] ?? [])),
+    ],
   }
 }

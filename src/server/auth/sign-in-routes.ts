@@ -9,7 +9,12 @@ export interface SignInMethod {
 }
 
 /** Mounts the issuer below `/oidc` and its pages below `/sign-in`. */
-export function registerSignIn(app: FastifyInstance, context: ServerContext, issuer: Provider, method: SignInMethod): void {
+export function registerSignIn(
+  app: FastifyInstance,
+  context: ServerContext,
+  issuer: Provider,
+  method: SignInMethod,
+): void {
   const serve = issuer.callback()
   app.all('/oidc/*', async (request, reply) => {
     reply.hijack()
@@ -19,12 +24,15 @@ export function registerSignIn(app: FastifyInstance, context: ServerContext, iss
     await serve(raw, reply.raw)
   })
 
-  app.get('/sign-in/:uid', (request, reply) => guarded(request, reply, () => show(context, issuer, method, { request, reply })))
+  app.get('/sign-in/:uid', (request, reply) =>
+    guarded(request, reply, () => show(context, issuer, method, { request, reply })),
+  )
 
   app.post('/sign-in/:uid/login', (request, reply) =>
     guarded(request, reply, async () => {
       const sub = formValue(request, 'sub')
-      if (!method.choices.some((choice) => choice.sub === sub)) return refuse(reply, 'Nobody of that name can sign in here.')
+      if (!method.choices.some((choice) => choice.sub === sub))
+        return refuse(reply, 'Nobody of that name can sign in here.')
       reply.hijack()
       await issuer.interactionFinished(request.raw, reply.raw, { login: { accountId: sub, amr: ['click'] } })
     }),
@@ -40,7 +48,12 @@ export function registerSignIn(app: FastifyInstance, context: ServerContext, iss
       grant.addResourceScope(audienceOf(context), 'api')
       const grantId = await grant.save()
       reply.hijack()
-      await issuer.interactionFinished(request.raw, reply.raw, { consent: { grantId } }, { mergeWithLastSubmission: true })
+      await issuer.interactionFinished(
+        request.raw,
+        reply.raw,
+        { consent: { grantId } },
+        { mergeWithLastSubmission: true },
+      )
     }),
   )
 }
@@ -59,7 +72,11 @@ async function show(
 }
 
 /** oidc-provider throws for an interaction that is over or not this browser's: that is a page, not a server error. */
-async function guarded<T>(request: FastifyRequest, reply: FastifyReply, work: () => Promise<T>): Promise<T | FastifyReply> {
+async function guarded<T>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  work: () => Promise<T>,
+): Promise<T | FastifyReply> {
   try {
     return await work()
   } catch (error) {

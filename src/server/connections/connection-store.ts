@@ -25,7 +25,10 @@ export function createConnectionStore(store: Store, seal: Seal): ConnectionStore
     },
     async put(input) {
       const password = input.credentials.kind === 'lease' ? input.credentials.adminPassword : input.credentials.password
-      const row = { input: JSON.stringify(withPassword(input, '')), sealed: seal.close(`connection:${input.name}`, password) }
+      const row = {
+        input: JSON.stringify(withPassword(input, '')),
+        sealed: seal.close(`connection:${input.name}`, password),
+      }
       await store.db
         .insertInto('connections')
         .values({ name: input.name, ...row })

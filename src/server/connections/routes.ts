@@ -23,7 +23,8 @@ export function registerConnections(app: FastifyInstance, context: ServerContext
     route: putConnection,
     async handle({ params, body, caller }) {
       demandRole(caller, 'admin')
-      if (params.name !== body.name) throw new AppError('USAGE', 'Cannot accept this: path and body name two connections')
+      if (params.name !== body.name)
+        throw new AppError('USAGE', 'Cannot accept this: path and body name two connections')
       await context.connections.put(body)
       const { compiled } = await context.policies.current()
       return shownTo(compiled, body, caller)
@@ -32,7 +33,11 @@ export function registerConnections(app: FastifyInstance, context: ServerContext
 }
 
 /** Whether the policy lets somebody open a session on a connection. */
-export function mayConnect(policy: CompiledPolicy, stored: StoredConnection, who: Pick<Me, 'sub' | 'email' | 'groups'>): boolean {
+export function mayConnect(
+  policy: CompiledPolicy,
+  stored: StoredConnection,
+  who: Pick<Me, 'sub' | 'email' | 'groups'>,
+): boolean {
   const { name, environment, database } = stored
   const decision = decideConnect({
     policy,

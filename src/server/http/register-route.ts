@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
-import { AppError, type ErrorCode } from '../../base/app-error.ts'
 import type { Problem } from '../../api/problem.ts'
-import type { Me } from '../../api/server.ts'
 import type { Route } from '../../api/route.ts'
+import type { Me } from '../../api/server.ts'
+import { AppError, type ErrorCode } from '../../base/app-error.ts'
 import { authenticate } from '../auth/access-token.ts'
 import type { ServerContext } from '../context.ts'
 import type { StoredSession } from '../sessions/session-store.ts'
@@ -38,7 +38,11 @@ export function registerRoute<R extends Route>(
   })
 }
 
-async function readInput<R extends Route>(context: ServerContext, route: R, request: FastifyRequest): Promise<RouteInput<R>> {
+async function readInput<R extends Route>(
+  context: ServerContext,
+  route: R,
+  request: FastifyRequest,
+): Promise<RouteInput<R>> {
   const header = request.headers.authorization ?? ''
   const caller = route.auth === 'bearer' ? await authenticate(context, header) : undefined
   const session = route.auth === 'stream-key' ? await streamOf(context, header) : undefined
@@ -61,7 +65,9 @@ async function streamOf(context: ServerContext, header: string): Promise<StoredS
 function parse<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  const why = parsed.error.issues.slice(0, 5).map(({ path, message }) => `${path.map(String).join('.') || 'request'}: ${message}`)
+  const why = parsed.error.issues
+    .slice(0, 5)
+    .map(({ path, message }) => `${path.map(String).join('.') || 'request'}: ${message}`)
   throw new AppError('USAGE', `Cannot accept this: ${why.join('; ')}`)
 }
 

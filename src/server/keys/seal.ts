@@ -27,10 +27,14 @@ export function openSeal(file: string): Seal {
         decipher.setAuthTag(bytes.subarray(12, 28))
         return decipher.update(bytes.subarray(28), undefined, 'utf8') + decipher.final('utf8')
       } catch (error) {
-        throw new AppError('LOCAL_STATE', `Cannot read a secret of the store: it was sealed with another key than ${file}`, {
-          cause: error,
-          hint: 'Put back the key file that belongs to this store',
-        })
+        throw new AppError(
+          'LOCAL_STATE',
+          `Cannot read a secret of the store: it was sealed with another key than ${file}`,
+          {
+            cause: error,
+            hint: 'Put back the key file that belongs to this store',
+          },
+        )
       }
     },
   }
@@ -45,7 +49,9 @@ function readKey(file: string): Buffer {
     closeSync(descriptor)
   }
   if ((statSync(file).mode & 0o077) !== 0) {
-    throw new AppError('LOCAL_STATE', `Cannot use the key file ${file}: others may read it`, { hint: `chmod 600 ${file}` })
+    throw new AppError('LOCAL_STATE', `Cannot use the key file ${file}: others may read it`, {
+      hint: `chmod 600 ${file}`,
+    })
   }
   const key = Buffer.from(readFileSync(file, 'utf8').trim(), 'base64')
   if (key.length === 32) return key

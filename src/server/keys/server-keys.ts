@@ -19,7 +19,10 @@ export interface ServerKeys {
 export async function loadServerKeys(store: Store, seal: Seal): Promise<ServerKeys> {
   const documents = await keep(store, seal, { name: 'documents', make: () => makeJwk('EdDSA') })
   const issuerJwk = await keep(store, seal, { name: 'issuer', make: () => makeJwk('ES256') })
-  const cookies = await keep(store, seal, { name: 'cookies', make: async () => ({ k: randomBytes(32).toString('base64url') }) })
+  const cookies = await keep(store, seal, {
+    name: 'cookies',
+    make: async () => ({ k: randomBytes(32).toString('base64url') }),
+  })
   const key = (await importJWK(documents, 'EdDSA')) as CryptoKey
   const id = await calculateJwkThumbprint(documents)
   const { kty = '', crv = '', x = '' } = documents
@@ -42,7 +45,11 @@ async function keep(store: Store, seal: Seal, key: { name: string; make: () => P
   const existing = await find()
   if (!existing) {
     const sealed = seal.close(`key:${key.name}`, JSON.stringify(await key.make()))
-    await store.db.insertInto('keys').values({ name: key.name, sealed }).onConflict((conflict) => conflict.doNothing()).execute()
+    await store.db
+      .insertInto('keys')
+      .values({ name: key.name, sealed })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
   }
   const row = existing ?? (await find())
   return JSON.parse(seal.open(`key:${key.name}`, row?.sealed ?? '')) as JWK

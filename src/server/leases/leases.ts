@@ -61,12 +61,16 @@ export async function dropLease(connection: StoredConnection, role: string): Pro
 /** Roles of ours at the database, with the session each says it belongs to. */
 export async function listLeases(connection: StoredConnection): Promise<readonly { role: string; session: string }[]> {
   if (connection.credentials.kind !== 'lease') return []
-  return asAdmin(connection, async (client) => (await client.query<{ role: string; session: string }>(listLeasesQuery)).rows)
+  return asAdmin(
+    connection,
+    async (client) => (await client.query<{ role: string; session: string }>(listLeasesQuery)).rows,
+  )
 }
 
 async function asAdmin<T>(connection: StoredConnection, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const { host, port, database, tls, credentials } = connection
-  if (credentials.kind !== 'lease') throw new AppError('UNEXPECTED', 'Cannot administer: the connection has no admin role')
+  if (credentials.kind !== 'lease')
+    throw new AppError('UNEXPECTED', 'Cannot administer: the connection has no admin role')
   const client = new pg.Client({
     host,
     port,

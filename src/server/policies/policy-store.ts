@@ -1,6 +1,6 @@
-import { type CompiledPolicy, compilePolicy, policyDigest } from '../../policy/compile.ts'
 import type { PolicyVersion } from '../../api/policy.ts'
 import type { Clock } from '../../base/ports.ts'
+import { type CompiledPolicy, compilePolicy, policyDigest } from '../../policy/compile.ts'
 import type { ServerKeys } from '../keys/server-keys.ts'
 import type { Store } from '../store/open-store.ts'
 
@@ -29,7 +29,12 @@ export function createPolicyStore(world: {
   let signed: { readonly digest: string; readonly version: number; readonly jws: string } | undefined
 
   const current = async (): Promise<PublishedPolicy> => {
-    const newest = await store.db.selectFrom('policies').selectAll().orderBy('version', 'desc').limit(1).executeTakeFirst()
+    const newest = await store.db
+      .selectFrom('policies')
+      .selectAll()
+      .orderBy('version', 'desc')
+      .limit(1)
+      .executeTakeFirst()
     if (cached && cached.version.version === (newest?.version ?? 0)) return cached
     const files = newest ? (JSON.parse(newest.files) as Record<string, string>) : {}
     const version = {
@@ -47,7 +52,14 @@ export function createPolicyStore(world: {
     async bundle() {
       const { version, files } = await current()
       if (signed?.version === version.version) return signed.jws
-      const payload = { v: 1, tenant, version: version.version, issuedAtMs: clock.nowMs(), digest: version.digest, files }
+      const payload = {
+        v: 1,
+        tenant,
+        version: version.version,
+        issuedAtMs: clock.nowMs(),
+        digest: version.digest,
+        files,
+      }
       signed = { ...version, jws: await keys.sign(payload, 'hoop-bundle') }
       return signed.jws
     },
@@ -55,9 +67,17 @@ export function createPolicyStore(world: {
       // Compiled before anything is written: a folder with a mistake changes nothing.
       compilePolicy(files)
       const { version } = await current()
-      const row = { digest: policyDigest(files), files: JSON.stringify(files), published_at_ms: clock.nowMs(), published_by: by }
+      const row = {
+        digest: policyDigest(files),
+        files: JSON.stringify(files),
+        published_at_ms: clock.nowMs(),
+        published_by: by,
+      }
       // Of two publications at once one fails on the key, and is told so.
-      await store.db.insertInto('policies').values({ version: version.version + 1, ...row }).execute()
+      await store.db
+        .insertInto('policies')
+        .values({ version: version.version + 1, ...row })
+        .execute()
       return current()
     },
   }

@@ -13,8 +13,8 @@ import {
 } from '../../api/session.ts'
 import { AppError } from '../../base/app-error.ts'
 import { newId } from '../../base/id.ts'
-import { mayConnect } from '../connections/routes.ts'
 import type { StoredConnection } from '../connections/connection-store.ts'
+import { mayConnect } from '../connections/routes.ts'
 import type { ServerContext } from '../context.ts'
 import { registerRoute } from '../http/register-route.ts'
 import { grantLease } from '../leases/leases.ts'
@@ -104,21 +104,39 @@ async function open(context: ServerContext, input: OpenSessionInput, caller: Me)
   const connection = await context.connections.find(input.connection)
   if (!connection || !mayConnect(compiled, connection, caller)) {
     // The same words for both: whether a connection exists is not for everybody to know.
-    throw new AppError('CONNECTION_NOT_GRANTED', `Cannot connect to "${input.connection}": there is no such connection for you`, {
-      hint: 'hoop ls shows the ones you may use',
-      ran: 'nothing',
-    })
+    throw new AppError(
+      'CONNECTION_NOT_GRANTED',
+      `Cannot connect to "${input.connection}": there is no such connection for you`,
+      {
+        hint: 'hoop ls shows the ones you may use',
+        ran: 'nothing',
+      },
+    )
   }
   if (connection.placement === 'relay') {
-    throw new AppError('CONNECTION_NOT_GRANTED', `Cannot connect to "${connection.name}": it demands a relay, and there is none yet`, {
-      ran: 'nothing',
-    })
+    throw new AppError(
+      'CONNECTION_NOT_GRANTED',
+      `Cannot connect to "${connection.name}": it demands a relay, and there is none yet`,
+      {
+        ran: 'nothing',
+      },
+    )
   }
   const nowMs = context.clock.nowMs()
   const id = newId('ses', context.clock, context.random)
   const endsAtMs = nowMs + Math.min(input.forS ?? connection.sessionForS, connection.sessionForS) * 1_000
   const { lease, role } = await grantLease(context, connection, { id, endsAtMs })
-  const document = documentOf({ id, nowMs, endsAtMs, input, caller, connection, policy: version, role: lease.user, context })
+  const document = documentOf({
+    id,
+    nowMs,
+    endsAtMs,
+    input,
+    caller,
+    connection,
+    policy: version,
+    role: lease.user,
+    context,
+  })
   const uploadKey = Buffer.from(context.random.bytes(32)).toString('base64url')
   await context.sessions.open({
     id,

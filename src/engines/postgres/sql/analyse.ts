@@ -5,6 +5,7 @@ import { parseStatements, type RawStatement, SqlSyntaxError } from './parser.ts'
 import { analyseSelect } from './select.ts'
 import { type Tree, text, untag } from './tree.ts'
 import { utilities, verbOf } from './utility.ts'
+import { factsBehind } from './view.ts'
 import { walk } from './walk.ts'
 import { analyseDelete, analyseInsert, analyseMerge, analyseUpdate } from './write.ts'
 
@@ -43,7 +44,7 @@ function analyseRaw(raw: RawStatement, bytes: Buffer, catalog: CatalogSnapshot):
 
 function factsOf(stmt: unknown, catalog: CatalogSnapshot, toPosition: (byteOffset: number) => number): Facts {
   const { tag, fields } = untag(stmt)
-  const draft = new Draft(catalog, toPosition)
+  const draft = new Draft(catalog, { toPosition, factsBehind })
   const inner = (node: unknown): Facts => factsOf(node, catalog, toPosition)
   switch (tag) {
     case 'SelectStmt':

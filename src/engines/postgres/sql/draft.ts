@@ -16,10 +16,17 @@ import type { CatalogRelation, CatalogSnapshot } from '../catalog/snapshot.ts'
 /** An effect that belongs to no object in a schema. */
 export const sessionObject: ObjectRef = { kind: 'session', schema: '', name: 'session', id: 0 }
 
+/** What gathering facts needs besides the catalog. */
+export interface Reading {
+  /** 1-based character of the text that stands at a UTF-8 byte of it. */
+  toPosition(byteOffset: number): number
+  factsBehind(catalog: CatalogSnapshot, view: CatalogRelation): Facts
+}
+
 /** Facts while they are being gathered. */
 export class Draft {
   readonly catalog: CatalogSnapshot
-  readonly #toPosition: (byteOffset: number) => number
+  readonly #reading: Reading
   readonly #effects: Effect[] = []
   readonly #filters = new Map<string, ColumnRef>()
   readonly #columns = new Map<string, ColumnRef>()
@@ -33,9 +40,9 @@ export class Draft {
   changesCatalog = false
   missesNames = false
 
-  constructor(catalog: CatalogSnapshot, toPosition: (byteOffset: number) => number) {
+  constructor(catalog: CatalogSnapshot, reading: Reading) {
     this.catalog = catalog
-    this.#toPosition = toPosition
+    this.#reading = reading
   }
 
   get isProven(): boolean {
@@ -77,8 +84,26 @@ export class Draft {
     return object
   }
 
+  behind(view: CatalogRelation): Facts {
+    return this.#reading.factsBehind(this.catalog, view)
+  }
+
+  /** Takes over what a view reads: its relations are in scope, and what it does not prove is not proven here either. */
+  expand(view: CatalogRelation): void {
+    const inner = this.behind(view)
+    for (const { id } of inner.relations) {
+      const relation = this.catalog.relationsByOid.get(id)
+      if (relation) this.relation(relation)
+    }
+    for (const { what, why } of inner.unresolved) {
+      this.unresolved(`view ${view.name}: ${what}`, `behind view "${view.name}", ${why}`)
+    }
+    for (const { what } of inner.unproven) this.unproven(`view "${view.name}" (${what})`)
+    for (const column of inner.filters) this.filter(column)
+  }
+
   position(byteOffset: number): number {
-    return byteOffset < 0 ? 0 : this.#toPosition(byteOffset)
+    return byteOffset < 0 ? 0 : this.#reading.toPosition(byteOffset)
   }
 
   /** Takes over everything another statement does, such as the one inside an EXPLAIN or PREPARE. */

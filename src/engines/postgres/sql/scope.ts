@@ -1,8 +1,8 @@
-import type { ColumnRef, OutputColumn } from '../../engine.ts'
-import { resolveRelation } from '../catalog/resolve.ts'
+import type { ColumnRef, Label, OutputColumn } from '../../engine.ts'
+import { columnRef, resolveRelation } from '../catalog/resolve.ts'
+import type { CatalogRelation } from '../catalog/snapshot.ts'
 import type { Draft } from './draft.ts'
 import { byteOffset, list, strings, struct, type Tree, text, untag } from './tree.ts'
-import { columnsOf } from './view.ts'
 
 /** One entry of FROM: a name, and the columns that can be reached through it. */
 export interface ScopeEntry {
@@ -24,11 +24,31 @@ export function relationScope(draft: Draft, rangeVar: Tree): ScopeEntry | undefi
   if (!relation) return undefined
   const alias = struct(rangeVar, 'alias')
   const names = strings(list(alias, 'colnames'))
-  const columns = columnsOf(draft.catalog, relation).map((column, at) => ({
+  const columns = columnsOf(draft, relation).map((column, at) => ({
     ...column,
     name: names[at] ?? column.name,
   }))
   return { alias: text(alias, 'aliasname') || relation.name, schema: relation.schema, columns }
+}
+
+/** Columns of a relation as a query sees them: of a view, with the labels of what is behind it. */
+function columnsOf(draft: Draft, relation: CatalogRelation): readonly OutputColumn[] {
+  const outputs = relation.definition === null ? null : draft.behind(relation).outputs
+  return relation.columns.map(
+    (column, at): OutputColumn => ({
+      name: column.name,
+      label:
+        relation.definition === null
+          ? { kind: 'copy', source: columnRef(draft.catalog, relation, column) }
+          : labelAt(outputs, at),
+      origin: { relationId: relation.oid, attribute: column.attribute },
+    }),
+  )
+}
+
+function labelAt(outputs: readonly OutputColumn[] | 'unproven' | null, at: number): Label {
+  const label = outputs === null || outputs === 'unproven' ? undefined : outputs[at]?.label
+  return label ?? { kind: 'opaque', reason: 'a view whose columns are not proven' }
 }
 
 /** The column a ColumnRef names; undefined, with the reason noted, when it is not one plain column. */

@@ -5,7 +5,6 @@ import type { Draft } from './draft.ts'
 import { builtInTypes, vouchedFunctions } from './functions-table.ts'
 import { maySet, mayShow } from './settings.ts'
 import { byteOffset, constantText, flag, isTree, list, strings, struct, type Tree, text, untag } from './tree.ts'
-import { expandView } from './view.ts'
 
 /**
  * Visits every node under a query, whatever field it hangs in, so that nothing can hide: relations become effects, functions,
@@ -214,7 +213,7 @@ function readRelation(draft: Draft, relation: CatalogRelation | undefined, name:
     return
   }
   draft.effect('read', draft.relation(relation), { at: name.at })
-  if (relation.definition !== null) expandView(draft, relation)
+  if (relation.definition !== null) draft.expand(relation)
 }
 
 function isSystem(relation: CatalogRelation): boolean {
