@@ -3,6 +3,7 @@ import * as Flags from '@oclif/core/flags'
 import type * as Interfaces from '@oclif/core/interfaces'
 import { safeForTerminal } from '../base/terminal-text.ts'
 import { DatabaseRejection, errorLines, reportOf } from './error-report.ts'
+import { Interrupted } from './interrupted.ts'
 import { type OutputFormat, outputFormats } from './output/format.ts'
 import { jsonText } from './output/json-text.ts'
 import type { Listing } from './output/listing.ts'
@@ -18,17 +19,6 @@ export interface Globals {
   readonly isPlain: boolean
   /** False: never ask, fail instead. Also false where stdin is no terminal. */
   readonly mayAsk: boolean
-}
-
-/** Thrown by a command that was stopped by a signal and has nothing to add. */
-export class Interrupted extends Error {
-  override readonly name = 'Interrupted'
-  readonly exit: 130 | 143
-
-  constructor(signal: 'SIGINT' | 'SIGTERM') {
-    super(`Stopped by ${signal}`)
-    this.exit = signal === 'SIGINT' ? 130 : 143
-  }
 }
 
 /**
@@ -100,7 +90,8 @@ export abstract class HoopCommand extends Command {
   /** One thing with members, in the format asked for; people get one fact per line. */
   protected async printRecord(record: Readonly<Record<string, unknown>>): Promise<void> {
     const { recordLines } = await import('./output/record.ts')
-    this.print(...recordLines(record, this.globals.output ?? 'table', this.stdout.isTty))
+    const lines = recordLines(record, this.globals.output ?? 'table', this.stdout.isTty)
+    process.stdout.write(`${lines.join('\n')}\n`)
   }
 
   override async init(): Promise<void> {

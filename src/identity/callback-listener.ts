@@ -26,7 +26,8 @@ export async function listenForCallback(state: string, timeoutMs: number): Promi
   const server = createServer((request, reply) => {
     const host = `127.0.0.1:${(server.address() as AddressInfo | null)?.port}`
     const url = readCallback(request, { host, state })
-    if (url === 'done') return sendPage(reply, 200, 'You are signed in. You can close this page and return to your terminal.')
+    if (url === 'done')
+      return sendPage(reply, 200, 'You are signed in. You can close this page and return to your terminal.')
     if (!url) return sendPage(reply, 400, 'This address is only for the sign-in that your terminal has started.')
     // Off the address bar: the code is used up, but nobody needs to see it.
     reply.writeHead(303, { ...headers, location: '/done' }).end()
@@ -40,7 +41,9 @@ export async function listenForCallback(state: string, timeoutMs: number): Promi
     server.listen(0, '127.0.0.1', resolve)
   })
   const limit = setTimeout(() => {
-    settle?.reject(new AppError('LOGIN_FAILED', 'Cannot sign in: nobody came back from the browser in time', { hint: 'hoop login' }))
+    settle?.reject(
+      new AppError('LOGIN_FAILED', 'Cannot sign in: nobody came back from the browser in time', { hint: 'hoop login' }),
+    )
   }, timeoutMs)
   const { port } = server.address() as AddressInfo
   return {
@@ -72,7 +75,8 @@ function isSame(given: string, wanted: string): boolean {
   return timingSafeEqual(hash(given), hash(wanted))
 }
 
-const css = 'body{font:16px/1.5 system-ui,sans-serif;display:grid;place-items:center;min-height:100vh;margin:0;color-scheme:light dark}'
+const css =
+  'body{font:16px/1.5 system-ui,sans-serif;display:grid;place-items:center;min-height:100vh;margin:0;color-scheme:light dark}'
 const cssHash = createHash('sha256').update(css).digest('base64')
 const headers = {
   'content-type': 'text/html; charset=utf-8',
@@ -85,5 +89,7 @@ const headers = {
 function sendPage(reply: ServerResponse, status: number, text: string): void {
   reply
     .writeHead(status, { ...headers, connection: 'close' })
-    .end(`<!doctype html><html lang="en"><meta charset="utf-8"><title>hoop</title><style>${css}</style><p>${text}</p></html>\n`)
+    .end(
+      `<!doctype html><html lang="en"><meta charset="utf-8"><title>hoop</title><style>${css}</style><p>${text}</p></html>\n`,
+    )
 }

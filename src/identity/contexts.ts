@@ -73,7 +73,10 @@ export function pickContext(
   const found = picked === undefined ? undefined : config.contexts[picked]
   if (picked !== undefined && found) return { name: picked, context: found, source }
   const why = picked === undefined ? 'you are not signed in anywhere' : `there is no context "${picked}" (${source})`
-  throw new AppError('LOGIN_REQUIRED', `Cannot go on: ${why}`, { hint: 'hoop login https://your-hoop-server', ran: 'nothing' })
+  throw new AppError('LOGIN_REQUIRED', `Cannot go on: ${why}`, {
+    hint: 'hoop login https://your-hoop-server',
+    ran: 'nothing',
+  })
 }
 
 function configPath(paths: Paths): string {
@@ -81,5 +84,8 @@ function configPath(paths: Paths): string {
 }
 
 function invalid(file: string, why: string, cause: unknown): AppError {
-  return new AppError('CONFIG_INVALID', `Cannot read ${file}: ${why}`, { cause, hint: 'Correct the file, or move it away and sign in again' })
+  return new AppError('CONFIG_INVALID', `Cannot read ${file}: ${why}`, {
+    cause,
+    hint: 'Correct the file, or move it away and sign in again',
+  })
 }

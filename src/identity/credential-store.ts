@@ -31,7 +31,11 @@ export interface CredentialStore {
 const service = 'hoop'
 
 /** The store of a context. */
-export function openCredentialStore(paths: Paths, name: string, context: Pick<Context, 'server' | 'store'>): CredentialStore {
+export function openCredentialStore(
+  paths: Paths,
+  name: string,
+  context: Pick<Context, 'server' | 'store'>,
+): CredentialStore {
   const file = join(paths.config, 'credentials', `${name}.json`)
   const isEncrypted = context.store === 'keychain'
   // A value taken to another context or server does not decrypt there.
@@ -81,7 +85,11 @@ interface KeychainEntry {
 async function keychainEntry(account: string): Promise<KeychainEntry> {
   const { Entry } = await import('@napi-rs/keyring')
   const options = process.platform === 'linux' ? { linux: { store: 'secret-service' } } : undefined
-  return new (Entry as unknown as new (service: string, account: string, options?: object) => KeychainEntry)(service, account, options)
+  return new (Entry as unknown as new (service: string, account: string, options?: object) => KeychainEntry)(
+    service,
+    account,
+    options,
+  )
 }
 
 async function keyOf(name: string, missing: 'fail' | 'make' = 'fail'): Promise<Buffer> {
@@ -102,10 +110,14 @@ async function keyOf(name: string, missing: 'fail' | 'make' = 'fail'): Promise<B
 }
 
 function unavailable(cause?: unknown): AppError {
-  return new AppError('KEYCHAIN_UNAVAILABLE', 'Cannot read your sign-in: the keychain that holds its key is locked or gone', {
-    cause,
-    hint: 'Unlock the keychain and try again, or sign in anew: hoop login',
-  })
+  return new AppError(
+    'KEYCHAIN_UNAVAILABLE',
+    'Cannot read your sign-in: the keychain that holds its key is locked or gone',
+    {
+      cause,
+      hint: 'Unlock the keychain and try again, or sign in anew: hoop login',
+    },
+  )
 }
 
 function encrypt(plain: string, key: Buffer, bound: Buffer): string {

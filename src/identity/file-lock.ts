@@ -12,7 +12,9 @@ export async function withFileLock<T>(file: string, work: () => Promise<T>): Pro
   while (!take(file)) {
     if (isAbandoned(file)) rmSync(file, { force: true })
     else if (process.hrtime.bigint() - startedAt > BigInt(giveUpAfterMs) * 1_000_000n) {
-      throw new AppError('LOCAL_STATE', `Cannot go on: another hoop process holds ${file}`, { hint: `If none runs, remove it: rm ${file}` })
+      throw new AppError('LOCAL_STATE', `Cannot go on: another hoop process holds ${file}`, {
+        hint: `If none runs, remove it: rm ${file}`,
+      })
     } else await new Promise((resolve) => setTimeout(resolve, tryEveryMs))
   }
   try {

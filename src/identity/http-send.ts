@@ -1,5 +1,5 @@
-import { AppError } from '../base/app-error.ts'
 import type { HttpSend } from '../api/client.ts'
+import { AppError } from '../base/app-error.ts'
 
 const timeoutMs = 45_000
 
@@ -44,9 +44,13 @@ function unreachable(url: string, error: Error & { readonly code?: string }): Ap
     CERT_HAS_EXPIRED: 'its certificate has expired',
   }
   const host = new URL(url).host
-  return new AppError('SERVER_UNREACHABLE', `Cannot reach the hoop server at ${host}: ${why[error.code ?? ''] ?? error.message}`, {
-    cause: error,
-    hint: 'Check the address and the network (VPN?), then try again',
-    ran: 'nothing',
-  })
+  return new AppError(
+    'SERVER_UNREACHABLE',
+    `Cannot reach the hoop server at ${host}: ${why[error.code ?? ''] ?? error.message}`,
+    {
+      cause: error,
+      hint: 'Check the address and the network (VPN?), then try again',
+      ran: 'nothing',
+    },
+  )
 }

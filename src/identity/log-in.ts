@@ -1,8 +1,8 @@
-import { changeConfig, type Context, readConfig } from './contexts.ts'
-import { openCredentialStore, probeKeychain } from './credential-store.ts'
 import { AppError } from '../base/app-error.ts'
+import { type Context, changeConfig, readConfig } from './contexts.ts'
+import { openCredentialStore, probeKeychain } from './credential-store.ts'
 import type { Paths } from './paths.ts'
-import { type SignedIn, signIn, type SignInOptions } from './sign-in.ts'
+import { type SignedIn, type SignInOptions, signIn } from './sign-in.ts'
 
 /** What `hoop login` was asked for. */
 export interface LogInOptions extends Omit<SignInOptions, 'pinnedKey'> {
@@ -26,7 +26,10 @@ export async function logIn(options: LogInOptions): Promise<LoggedIn> {
   const contextName = options.contextName ?? defaultName(options.server)
   const before = readConfig(paths).contexts[contextName]
   const store = await chooseStore(options, before)
-  const signedIn = await signIn({ ...options, pinnedKey: before?.server === trimmed(options.server) ? before.signingKey : undefined })
+  const signedIn = await signIn({
+    ...options,
+    pinnedKey: before?.server === trimmed(options.server) ? before.signingKey : undefined,
+  })
   const context: Context = {
     server: signedIn.server,
     tenant: signedIn.discovery.tenant,

@@ -24,7 +24,9 @@ export function readPrivate(file: string): string | undefined {
     const status = lstatSync(file)
     const uid = process.getuid?.()
     if (!status.isFile() || (uid !== undefined && status.uid !== uid) || (status.mode & 0o077) !== 0) {
-      throw new AppError('LOCAL_STATE', `Cannot use ${file}: it is not a file of yours alone`, { hint: `chmod 600 ${file}` })
+      throw new AppError('LOCAL_STATE', `Cannot use ${file}: it is not a file of yours alone`, {
+        hint: `chmod 600 ${file}`,
+      })
     }
     return readFileSync(file, 'utf8')
   } catch (error) {

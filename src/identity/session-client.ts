@@ -1,9 +1,9 @@
 import { type ApiClient, createApiClient } from '../api/client.ts'
-import { systemClock } from './system-clock.ts'
 import { type Context, pickContext, readConfig } from './contexts.ts'
 import { type CredentialStore, openCredentialStore } from './credential-store.ts'
 import { httpSend } from './http-send.ts'
 import { type Paths, readPaths } from './paths.ts'
+import { systemClock } from './system-clock.ts'
 import { createTokenSource, type TokenSource } from './token-source.ts'
 
 /** A context made ready to talk to its server. */

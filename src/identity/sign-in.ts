@@ -1,6 +1,6 @@
-import { AppError } from '../base/app-error.ts'
 import { createApiClient } from '../api/client.ts'
 import { type Discovery, getDiscovery, getMe, type Me } from '../api/server.ts'
+import { AppError } from '../base/app-error.ts'
 import type { Clock } from '../base/ports.ts'
 import { listenForCallback } from './callback-listener.ts'
 import type { Credential } from './credential-store.ts'
@@ -36,9 +36,15 @@ export async function signIn(options: SignInOptions): Promise<SignedIn> {
   const oidc = await import('openid-client')
   const issuer = demandSafe(discovery.issuer)
   const config = await oidc
-    .discovery(issuer, discovery.clientId, { id_token_signed_response_alg: 'ES256', [oidc.clockTolerance]: idTokenToleranceS }, oidc.None(), {
-      execute: issuer.protocol === 'http:' ? [oidc.allowInsecureRequests] : [],
-    })
+    .discovery(
+      issuer,
+      discovery.clientId,
+      { id_token_signed_response_alg: 'ES256', [oidc.clockTolerance]: idTokenToleranceS },
+      oidc.None(),
+      {
+        execute: issuer.protocol === 'http:' ? [oidc.allowInsecureRequests] : [],
+      },
+    )
     .catch((error: unknown) => {
       throw failed('the sign-in service does not answer as it should', error)
     })
@@ -94,7 +100,11 @@ export function credentialOf(
   }
 }
 
-function demandPinned(server: string, discovery: Discovery, pinned: Readonly<Record<string, string>> | undefined): void {
+function demandPinned(
+  server: string,
+  discovery: Discovery,
+  pinned: Readonly<Record<string, string>> | undefined,
+): void {
   if (!pinned || pinned['x'] === discovery.signingKey['x']) return
   throw new AppError('SERVER_MISTRUSTED', `Cannot trust ${server}: it signs with another key than before`, {
     hint: 'If it was set up anew, remove what is known of it first: hoop context rm NAME',
@@ -103,12 +113,18 @@ function demandPinned(server: string, discovery: Discovery, pinned: Readonly<Rec
 
 function aborted(signal: AbortSignal | undefined): Promise<never> {
   return new Promise((_resolve, reject) => {
-    signal?.addEventListener('abort', () => reject(new AppError('LOGIN_FAILED', 'Cannot sign in: it was cancelled')), { once: true })
+    signal?.addEventListener('abort', () => reject(new AppError('LOGIN_FAILED', 'Cannot sign in: it was cancelled')), {
+      once: true,
+    })
   })
 }
 
 function failed(why: string, cause?: unknown): AppError {
-  return new AppError('LOGIN_FAILED', `Cannot sign in: ${why}`, { cause, hint: 'Try again: hoop login', ran: 'nothing' })
+  return new AppError('LOGIN_FAILED', `Cannot sign in: ${why}`, {
+    cause,
+    hint: 'Try again: hoop login',
+    ran: 'nothing',
+  })
 }
 
 /** What the issuer itself said, where it said something. */

@@ -56,9 +56,15 @@ async function refresh({ context, clock, store }: TokenSourcePorts, credential: 
   const oidc = await import('openid-client')
   const issuer = demandSafe(context.issuer)
   try {
-    const config = await oidc.discovery(issuer, context.clientId, { id_token_signed_response_alg: 'ES256' }, oidc.None(), {
-      execute: issuer.protocol === 'http:' ? [oidc.allowInsecureRequests] : [],
-    })
+    const config = await oidc.discovery(
+      issuer,
+      context.clientId,
+      { id_token_signed_response_alg: 'ES256' },
+      oidc.None(),
+      {
+        execute: issuer.protocol === 'http:' ? [oidc.allowInsecureRequests] : [],
+      },
+    )
     const tokens = await oidc.refreshTokenGrant(config, credential.refreshToken, { resource: context.audience })
     return credentialOf(tokens, clock, credential)
   } catch (error) {
@@ -81,13 +87,21 @@ function isFresh(credential: Credential, clock: Clock): boolean {
 }
 
 function expired(cause?: unknown): AppError {
-  return new AppError('LOGIN_EXPIRED', 'Cannot go on: your sign-in has expired', { cause, hint: 'hoop login', ran: 'nothing' })
+  return new AppError('LOGIN_EXPIRED', 'Cannot go on: your sign-in has expired', {
+    cause,
+    hint: 'hoop login',
+    ran: 'nothing',
+  })
 }
 
 function unreachable(context: Context, cause: unknown): AppError {
-  return new AppError('SERVER_UNREACHABLE', `Cannot renew your sign-in: ${new URL(context.server).host} does not answer`, {
-    cause,
-    hint: 'Check the network (VPN?), then try again',
-    ran: 'nothing',
-  })
+  return new AppError(
+    'SERVER_UNREACHABLE',
+    `Cannot renew your sign-in: ${new URL(context.server).host} does not answer`,
+    {
+      cause,
+      hint: 'Check the network (VPN?), then try again',
+      ran: 'nothing',
+    },
+  )
 }

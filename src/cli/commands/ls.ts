@@ -6,9 +6,9 @@ export default class Ls extends HoopCommand {
 
   override async run(): Promise<void> {
     await this.parse(Ls)
-    const { openServer } = await import('../work/open-server.ts')
+    const { openContext } = await import('../../identity/session-client.ts')
     const { connectionListing, listConnections } = await import('../work/connections.ts')
-    const { api } = await openServer(this.globals.context)
+    const { api } = openContext(this.globals.context)
     const connections = await listConnections(api)
     await this.printListing(connectionListing(connections))
     const [first] = connections.filter(({ granted }) => granted)

@@ -10,10 +10,10 @@ export default class Show extends HoopCommand {
 
   override async run(): Promise<void> {
     const { args } = await this.parse(Show)
-    const { openServer } = await import('../work/open-server.ts')
+    const { openContext } = await import('../../identity/session-client.ts')
     const { findConnection } = await import('../work/connections.ts')
     const { listSessions } = await import('../work/sessions.ts')
-    const { api } = await openServer(this.globals.context)
+    const { api } = openContext(this.globals.context)
     const connection = await findConnection(api, args.connection)
     const sessions = (await listSessions(api, 'live')).filter((session) => session.connection === connection.name)
     await this.printRecord({ ...connection, sessions: sessions.map(({ id }) => id) })

@@ -1,3 +1,4 @@
+import { safeForTerminal } from '../../base/terminal-text.ts'
 import { delimited, safeRow } from './delimited.ts'
 import type { OutputFormat } from './format.ts'
 import { jsonText } from './json-text.ts'
@@ -14,7 +15,7 @@ export function recordLines(
   if (format === 'table') {
     const width = Math.max(...facts.map(([name]) => name.length))
     return facts.flatMap(([name, value]) => {
-      const [first = '', ...others] = (value ?? '').split('\n')
+      const [first = '', ...others] = (value ?? '').split('\n').map(safeForTerminal)
       return [
         ` ${name.padEnd(width)}  ${first}`.trimEnd(),
         ...others.map((line) => ` ${' '.repeat(width)}  ${line}`.trimEnd()),

@@ -1,5 +1,10 @@
 import type { ApiClient } from '../../api/client.ts'
-import { type Connection, listConnections as listConnectionsRoute } from '../../api/connection.ts'
+import {
+  type Connection,
+  type ConnectionInput,
+  listConnections as listConnectionsRoute,
+  putConnection,
+} from '../../api/connection.ts'
 import { AppError } from '../../base/app-error.ts'
 import { closestOf } from '../closest.ts'
 import type { Listing } from '../output/listing.ts'
@@ -43,4 +48,18 @@ export function connectionListing(items: readonly Connection[]): Listing<Connect
         : [{ key: 'granted', title: 'GRANTED', value: ({ granted }: Connection) => (granted ? 'yes' : 'no') }]),
     ],
   }
+}
+
+/**
+ * Creates a connection, or with `mayReplace` puts it in the place of the one of that name.
+ * @throws AppError `USAGE` when the name is taken
+ */
+export async function saveConnection(api: ApiClient, input: ConnectionInput, mayReplace: boolean): Promise<Connection> {
+  const taken = mayReplace ? undefined : (await listConnections(api)).find(({ name }) => name === input.name)
+  if (taken) {
+    throw new AppError('USAGE', `Cannot create connection "${input.name}": the name is taken`, {
+      hint: 'Add --replace to put this one in its place',
+    })
+  }
+  return api.call(putConnection, { params: { name: input.name }, body: input })
 }

@@ -14,9 +14,9 @@ export default class ApprovalsApprove extends HoopCommand {
 
   override async run(): Promise<void> {
     const { args, flags } = await this.parse(ApprovalsApprove)
-    const { openServer } = await import('../../work/open-server.ts')
+    const { openContext } = await import('../../../identity/session-client.ts')
     const { outcomeLine, voteOnApproval } = await import('../../work/approvals.ts')
-    const { api } = await openServer(this.globals.context)
+    const { api } = openContext(this.globals.context)
     const approval = await voteOnApproval(api, args.request, { vote: 'approve', reason: flags.reason })
     if (this.globals.output !== null) await this.printRecord(approval)
     this.say(outcomeLine(approval), 'good')

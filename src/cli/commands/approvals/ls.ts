@@ -14,9 +14,9 @@ export default class ApprovalsLs extends HoopCommand {
 
   override async run(): Promise<void> {
     const { flags } = await this.parse(ApprovalsLs)
-    const { openServer } = await import('../../work/open-server.ts')
+    const { openContext } = await import('../../../identity/session-client.ts')
     const { approvalListing, listApprovals } = await import('../../work/approvals.ts')
-    const { api } = await openServer(this.globals.context)
+    const { api } = openContext(this.globals.context)
     const approvals = await listApprovals(api, flags.state)
     await this.printListing(approvalListing(approvals, Date.now()))
     const [first] = approvals

@@ -10,9 +10,9 @@ export default class ApprovalsShow extends HoopCommand {
 
   override async run(): Promise<void> {
     const { args } = await this.parse(ApprovalsShow)
-    const { openServer } = await import('../../work/open-server.ts')
+    const { openContext } = await import('../../../identity/session-client.ts')
     const { getApproval } = await import('../../work/approvals.ts')
-    const { api } = await openServer(this.globals.context)
+    const { api } = openContext(this.globals.context)
     const approval = await getApproval(api, args.request)
     await this.printRecord(approval)
     if (approval.state === 'pending') this.say(`Next:  hoop approvals approve ${approval.id}`, 'quiet')

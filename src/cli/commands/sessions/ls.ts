@@ -10,9 +10,9 @@ export default class SessionsLs extends HoopCommand {
 
   override async run(): Promise<void> {
     const { flags } = await this.parse(SessionsLs)
-    const { openServer } = await import('../../work/open-server.ts')
+    const { openContext } = await import('../../../identity/session-client.ts')
     const { listSessions, sessionListing } = await import('../../work/sessions.ts')
-    const { api } = await openServer(this.globals.context)
+    const { api } = openContext(this.globals.context)
     await this.printListing(sessionListing(await listSessions(api, flags.state), Date.now()))
   }
 }

@@ -14,9 +14,9 @@ export default class SessionsStop extends HoopCommand {
 
   override async run(): Promise<void> {
     const { args, flags } = await this.parse(SessionsStop)
-    const { openServer } = await import('../../work/open-server.ts')
+    const { openContext } = await import('../../../identity/session-client.ts')
     const { stopSession } = await import('../../work/sessions.ts')
-    const { api } = await openServer(this.globals.context)
+    const { api } = openContext(this.globals.context)
     await stopSession(api, args.session, flags.reason)
     this.say(`✓ ${args.session} is stopped. Its database role is gone.`, 'good')
   }

@@ -60,7 +60,11 @@ export function openHold(
 
 /** Ends a hold the way it came out: released, or refused with the reason. */
 export function settleHold(core: Core, hold: WaitingHold, outcome: HoldOutcome): void {
-  if (outcome.kind === 'approved') return hold.release(outcome.request)
+  if (outcome.kind === 'approved') {
+    // The wait is over; what runs now has a record of its own, under the same request.
+    core.recorder.notRun(hold.event, '')
+    return hold.release(outcome.request)
+  }
   const refusal = refusalOfOutcome(outcome)
   if (hold.request === '') core.recorder.held(hold.statement, hold.decision, { event: hold.event, request: '' })
   hold.refuse(refusal, core.recorder.notRun(hold.event, refusal.sqlstate))

@@ -16,8 +16,15 @@ export interface Refusal {
 /** SQLSTATE insufficient_privilege: no driver takes it for something to try again. */
 const denied = '42501'
 
+/** SQLSTATE syntax_error, for what PostgreSQL's own grammar does not take. */
+const syntaxError = '42601'
+
 export function refusalOf(decision: Denied, event: string): Refusal {
   const [rule] = decision.rules
+  if (rule?.id === 'hoop:syntax') {
+    const detail = `Nothing was run. Recorded as ${event}.`
+    return { sqlstate: syntaxError, message: decision.reason, detail, hint: '', position: decision.position }
+  }
   const where = rule && rule.line > 0 ? ` (${rule.file}:${rule.line})` : ''
   const owner = decision.owner ? ` Owner: ${decision.owner}.` : ''
   return {

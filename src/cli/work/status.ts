@@ -1,0 +1,45 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { getDiscovery } from '../../api/server.ts'
+import { AppError } from '../../base/app-error.ts'
+import type { OpenContext } from '../../identity/session-client.ts'
+import { spoolFile } from '../../proxy/spool.ts'
+
+/** What somebody wants to know before asking for help. */
+export interface StatusReport {
+  readonly context: string
+  readonly source: string
+  readonly server: string
+  /** `reachable`, or why not. */
+  readonly reachable: string
+  readonly signedInAs: string
+  readonly signedInUntil: string
+  readonly credentialStore: string
+  /** Streams on this machine that have not arrived at their server as a whole, live sessions included. */
+  readonly spools: number
+}
+
+export async function describeStatus({
+  name,
+  context,
+  source,
+  paths,
+  api,
+  credentials,
+}: OpenContext): Promise<StatusReport> {
+  const credential = await credentials.read()
+  const spools = join(paths.state, 'spool')
+  return {
+    context: name,
+    source,
+    server: context.server,
+    reachable: await api.call(getDiscovery).then(
+      () => 'reachable',
+      (error: unknown) => (error instanceof AppError ? error.message : 'it does not answer as it should'),
+    ),
+    signedInAs: credential ? context.email : 'nobody',
+    signedInUntil: credential ? new Date(credential.endsAtMs).toISOString() : '',
+    credentialStore: context.store === 'keychain' ? 'keychain' : 'file (plain text, only you can read it)',
+    spools: existsSync(spools) ? readdirSync(spools).filter((file) => spoolFile.test(file)).length : 0,
+  }
+}
