@@ -100,7 +100,7 @@ class Execution {
 
   async #one(index: number): Promise<boolean> {
     const { statements, maxRows } = this.#options
-    if (this.#options.interrupt.aborted) throw new Interrupted('SIGINT')
+    if (this.#options.interrupt.aborted) throw interruptedBy(this.#options.interrupt)
     const isInTransaction = this.#client.isInTransaction
     this.#watch.reset()
     this.#limitTime()
@@ -115,9 +115,13 @@ class Execution {
       })
       return !result.truncated
     } catch (error) {
-      if (this.#options.interrupt.aborted) throw new Interrupted('SIGINT')
       const progress = { index, total: statements.length, isInTransaction }
-      throw execError(error, { watch: this.#watch, progress, stoppedBy: this.#stoppedBy })
+      const failure = execError(error, { watch: this.#watch, progress, stoppedBy: this.#stoppedBy })
+      if (this.#options.interrupt.aborted && failure.code !== 'OUTCOME_UNKNOWN') {
+        this.#listener.notice('hoop', 'stopped; the statement under way is cancelled')
+        throw interruptedBy(this.#options.interrupt)
+      }
+      throw failure
     } finally {
       this.#clearTimers()
     }
@@ -173,6 +177,11 @@ class Execution {
     for (const timer of this.#timers) clearTimeout(timer)
     this.#timers = []
   }
+}
+
+/** The signal is given as the reason of the abort. */
+function interruptedBy({ reason }: AbortSignal): Interrupted {
+  return new Interrupted(reason === 'SIGTERM' ? 'SIGTERM' : 'SIGINT')
 }
 
 /** The session could not be used at all: the database behind it did not answer, or refused it. */

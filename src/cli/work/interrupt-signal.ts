@@ -1,5 +1,6 @@
 /** Ctrl-C and SIGTERM as something that can be awaited, while it is listened to. */
 export interface InterruptSignal {
+  /** Its reason is the name of the signal. */
   readonly signal: AbortSignal
   /** Which one came; null: none yet. */
   readonly received: 'SIGINT' | 'SIGTERM' | null
@@ -14,7 +15,7 @@ export function interruptSignal(): InterruptSignal {
   const interrupt = (signal: 'SIGINT' | 'SIGTERM'): void => {
     if (received !== null) process.exit(signal === 'SIGINT' ? 130 : 143)
     received = signal
-    controller.abort()
+    controller.abort(signal)
   }
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)
