@@ -1,4 +1,5 @@
 import type { Configuration, default as Provider } from 'oidc-provider'
+import { AppError } from '../../base/app-error.ts'
 import { audienceOf, cliClientId, issuerOf, type ServerContext } from '../context.ts'
 import { OidcAdapter } from './oidc-adapter.ts'
 
@@ -55,25 +56,30 @@ function configuration(context: ServerContext): Configuration {
       userinfo: { enabled: false },
       rpInitiatedLogout: { enabled: false },
       revocation: { enabled: true },
-      resourceIndicators: {
-        enabled: true,
-        defaultResource: () => audience,
-        useGrantedResource: () => true,
-        getResourceServerInfo: (_ctx, resource) => {
-          if (resource !== audience) throw new Error('unknown resource')
-          return {
-            scope: 'api',
-            audience,
-            accessTokenTTL: accessTokenS,
-            accessTokenFormat: 'jwt',
-            jwt: { sign: { alg: 'ES256' } },
-          }
-        },
-      },
+      resourceIndicators: resourceIndicators(audience),
     },
     findAccount: async (_ctx, sub) => {
       const person = context.people.find(sub)
       return person && { accountId: sub, claims: async () => ({ sub, email: person.email, name: person.name }) }
+    },
+  }
+}
+
+/** Access tokens are JWTs (RFC 9068) for this API alone. */
+function resourceIndicators(audience: string): NonNullable<NonNullable<Configuration['features']>['resourceIndicators']> {
+  return {
+    enabled: true,
+    defaultResource: () => audience,
+    useGrantedResource: () => true,
+    getResourceServerInfo: (_ctx, resource) => {
+      if (resource !== audience) throw new AppError('USAGE', 'Cannot give a token: the resource is not this server')
+      return {
+        scope: 'api',
+        audience,
+        accessTokenTTL: accessTokenS,
+        accessTokenFormat: 'jwt',
+        jwt: { sign: { alg: 'ES256' } },
+      }
     },
   }
 }

@@ -99,29 +99,24 @@ export function demandOwn(session: StoredSession, id: string): StoredSession {
   throw new AppError('ACTION_NOT_GRANTED', 'Cannot accept this: the stream key belongs to another session')
 }
 
+/** The connection, when the caller may use it from here. @throws AppError `CONNECTION_NOT_GRANTED` */
+async function demandConnection(context: ServerContext, name: string, caller: Me): Promise<StoredConnection> {
+  const { compiled } = await context.policies.current()
+  const connection = await context.connections.find(name)
+  const refuse = (why: string): AppError =>
+    new AppError('CONNECTION_NOT_GRANTED', `Cannot connect to "${name}": ${why}`, {
+      hint: 'hoop ls shows the ones you may use',
+      ran: 'nothing',
+    })
+  // The same words for both: whether a connection exists is not for everybody to know.
+  if (!connection || !mayConnect(compiled, connection, caller)) throw refuse('there is no such connection for you')
+  if (connection.placement === 'relay') throw refuse('it demands a relay, and there is none yet')
+  return connection
+}
+
 async function open(context: ServerContext, input: OpenSessionInput, caller: Me): Promise<OpenSessionReply> {
-  const { version, compiled } = await context.policies.current()
-  const connection = await context.connections.find(input.connection)
-  if (!connection || !mayConnect(compiled, connection, caller)) {
-    // The same words for both: whether a connection exists is not for everybody to know.
-    throw new AppError(
-      'CONNECTION_NOT_GRANTED',
-      `Cannot connect to "${input.connection}": there is no such connection for you`,
-      {
-        hint: 'hoop ls shows the ones you may use',
-        ran: 'nothing',
-      },
-    )
-  }
-  if (connection.placement === 'relay') {
-    throw new AppError(
-      'CONNECTION_NOT_GRANTED',
-      `Cannot connect to "${connection.name}": it demands a relay, and there is none yet`,
-      {
-        ran: 'nothing',
-      },
-    )
-  }
+  const connection = await demandConnection(context, input.connection, caller)
+  const { version } = await context.policies.current()
   const nowMs = context.clock.nowMs()
   const id = newId('ses', context.clock, context.random)
   const endsAtMs = nowMs + Math.min(input.forS ?? connection.sessionForS, connection.sessionForS) * 1_000
