@@ -1,6 +1,7 @@
 import { Command } from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
 import type * as Interfaces from '@oclif/core/interfaces'
+import { AppError } from '../base/app-error.ts'
 import { safeForTerminal } from '../base/terminal-text.ts'
 import { DatabaseRejection, errorLines, reportOf } from './error-report.ts'
 import { Interrupted } from './interrupted.ts'
@@ -115,7 +116,8 @@ export abstract class HoopCommand extends Command {
   protected override async catch(error: unknown): Promise<never> {
     if (error instanceof Interrupted) this.exit(error.exit)
     if (isExit(error)) throw error
-    const report = reportOf(error, (this.id ?? '').replaceAll(':', ' '))
+    const usual = reportOf(error, (this.id ?? '').replaceAll(':', ' '))
+    const report = { ...usual, exit: this.exitOf(error instanceof AppError ? error : null, usual.exit) }
     if (this.globals.output === 'json' || this.globals.output === 'jsonl') {
       process.stderr.write(`${JSON.stringify({ error: report })}\n`)
     } else {
@@ -125,6 +127,11 @@ export abstract class HoopCommand extends Command {
     }
     if (this.globals.isDebug) process.stderr.write(`${stackOf(error)}\n`)
     this.exit(report.exit)
+  }
+
+  /** The exit code of a failure, for commands that must keep some numbers free; null: nobody classified it. */
+  protected exitOf(_error: AppError | null, exit: number): number {
+    return exit
   }
 
   #talk(line: string, tone: Tone): void {

@@ -185,7 +185,7 @@ function interruptedBy({ reason }: AbortSignal): Interrupted {
 }
 
 /** The session could not be used at all: the database behind it did not answer, or refused it. */
-function connectError(cause: unknown, connection: string): AppError {
+export function connectError(cause: unknown, connection: string): AppError {
   if (cause instanceof AppError) return cause
   const why = cause instanceof Error ? cause.message.replace(/^hoop: /, '') : String(cause)
   return new AppError('DATABASE_UNREACHABLE', `Cannot use connection "${connection}": ${why}`, { cause })
