@@ -44,6 +44,11 @@ export interface ObjectRef {
   readonly id: number
 }
 
+/** A stored relation with the names of all its columns. */
+export interface RelationRef extends ObjectRef {
+  readonly columns: readonly string[]
+}
+
 /** A column's name without its identity. */
 export interface ColumnName {
   readonly schema: string
@@ -127,7 +132,7 @@ export interface Facts {
   /** Every column read anywhere, each once. */
   readonly columns: readonly ColumnRef[]
   /** Every stored relation named anywhere, each once, views with the relations behind them. */
-  readonly relations: readonly ObjectRef[]
+  readonly relations: readonly RelationRef[]
   /** Not understood at all: the statement is refused whatever it touches. */
   readonly unresolved: readonly Finding[]
   /** Understood, but lineage through it is not proven: refused when a classified column is in scope. */

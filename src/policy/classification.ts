@@ -54,11 +54,6 @@ export class Classification {
     return [...new Set(own.flatMap(ancestors))].sort((a, b) => (a < b ? -1 : 1))
   }
 
-  /** Whether any column of this relation could be classified: matched by name, so that it holds for unknown columns too. */
-  touches(connection: string, schema: string, table: string): boolean {
-    return this.#patterns.some((pattern) => pattern.connection.test(connection) && mayMatch(pattern, schema, table))
-  }
-
   /** The mask of the longest tag that has one; `null` where none has, or where two of one length disagree. */
   transformOf(tags: readonly string[]): TransformName {
     const found = tags.filter((each) => this.#transforms.has(each))
@@ -130,10 +125,4 @@ function ancestors(name: string): string[] {
 function glob(pattern: string): RegExp {
   const escaped = pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[^.]*')
   return new RegExp(`^${escaped}$`)
-}
-
-/** Compares the first two parts of a pattern with a relation, whatever its third part is. */
-function mayMatch(pattern: Pattern, schema: string, table: string): boolean {
-  const relation = pattern.column.source.slice(0, pattern.column.source.lastIndexOf('\\.'))
-  return new RegExp(`${relation}$`).test(`${schema}.${table}`)
 }

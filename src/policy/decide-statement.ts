@@ -175,9 +175,11 @@ function classifiedOf(request: StatementRequest, columns: readonly ColumnRef[]):
   })
 }
 
+/** Some column of some relation in scope is classified, whether the statement names it or not. */
 function isSensitive({ policy, connection, facts }: StatementRequest): boolean {
-  const touched = [...facts.relations, ...facts.effects.map(({ object }) => object)]
-  return touched.some(({ schema, name }) => policy.classification.touches(connection.name, schema, name))
+  return facts.relations.some(({ schema, name, columns }) =>
+    columns.some((column) => policy.classification.tagsOf(connection.name, { schema, table: name, column }).length > 0),
+  )
 }
 
 function refOf({ id, file, line }: RuleRef): RuleRef {

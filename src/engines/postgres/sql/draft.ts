@@ -7,6 +7,7 @@ import type {
   Finding,
   ObjectRef,
   OutputColumn,
+  RelationRef,
   SessionMove,
   TransactionMove,
 } from '../../engine.ts'
@@ -30,7 +31,7 @@ export class Draft {
   readonly #effects: Effect[] = []
   readonly #filters = new Map<string, ColumnRef>()
   readonly #columns = new Map<string, ColumnRef>()
-  readonly #relations = new Map<number, ObjectRef>()
+  readonly #relations = new Map<number, RelationRef>()
   readonly #unresolved: Finding[] = []
   readonly #unproven: Finding[] = []
   outputs: readonly OutputColumn[] | 'unproven' | null = null
@@ -137,6 +138,6 @@ export class Draft {
   }
 }
 
-export function objectOf(relation: CatalogRelation): ObjectRef {
-  return { kind: 'relation', schema: relation.schema, name: relation.name, id: relation.oid }
+function objectOf({ schema, name, oid, columns }: CatalogRelation): RelationRef {
+  return { kind: 'relation', schema, name, id: oid, columns: columns.map((column) => column.name) }
 }
