@@ -47,14 +47,21 @@ export function reportOf(error: unknown, command: string): ErrorReport {
 /** The lines of a report for a person: what, why, how much ran, what next, the code. At most eight. */
 export function errorLines(report: ErrorReport, speaker: 'hoop' | 'database'): readonly string[] {
   const [what = '', ...why] = report.message.split('\n').map(shorten)
-  const first = speaker === 'hoop' ? `✗ hoop: ${what}` : `✗ ${what}`
   const reference = [report.code, report.sqlstate, report.request, report.audit].filter((part) => part !== null)
+  const ran = ranText[report.ran]
+  // The database's own text stays as it is: nothing is put after it.
+  const first = speaker === 'hoop' ? [`✗ hoop: ${sentence(what)} ${ran}`.trimEnd()] : [`✗ ${what}`]
   return [
-    `${first}${/[.!?…]$/.test(what) || speaker === 'database' ? '' : '.'} ${ranText[report.ran]}`.trimEnd(),
-    ...why.slice(0, 4).map((line) => `  ${line}`),
+    ...first,
+    ...why.slice(0, speaker === 'hoop' ? 4 : 3).map((line) => `  ${line}`),
+    ...(speaker === 'database' && ran !== '' ? [`  ${ran}`] : []),
     ...report.next.slice(0, 2).map((line, index) => `  ${index === 0 ? 'Try:  ' : '      '}${shorten(line)}`),
     `  Ref:  ${reference.join(' ')}`,
   ]
+}
+
+function sentence(text: string): string {
+  return /[.!?…]$/.test(text) ? text : `${text}.`
 }
 
 const ranText: Readonly<Record<Ran, string>> = {

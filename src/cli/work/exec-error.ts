@@ -116,7 +116,7 @@ function detailsOf(error: unknown, watch: StatementWatch, progress: Progress): E
 function beforeLines({ index, total, isInTransaction }: Progress): readonly string[] {
   if (total === 1) return []
   if (index === 0) return [`It is the first of ${total} statements; the others were not tried`]
-  const fate = isInTransaction ? 'rolled back with it' : 'had run'
+  const fate = isInTransaction ? 'are rolled back with it' : 'had run'
   return [`It is statement ${index + 1} of ${total}: ${index} before it ${fate}, the rest was not tried`]
 }
 
@@ -132,7 +132,7 @@ function databaseLines(error: DatabaseError): readonly string[] {
 /** Our words as they travelled through the wire, without the prefix that told them from the database's. */
 function own(message: string): string {
   const text = message.replace(/^hoop: /, '').replace(/\. Nothing was run$/, '')
-  return text.charAt(0).toUpperCase() + text.slice(1)
+  return /^req_/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1)
 }
 
 function isDatabaseError(error: unknown): error is DatabaseError {

@@ -69,9 +69,10 @@ async function hold(open: OpenPort, { options, output, interrupt, ended }: Holdi
     const event = events.from(entry)
     if (event !== undefined) tell(event)
   })
+  const leftMs = session.endsAtMs - Date.now()
   const warning = setTimeout(
-    () => tell({ event: 'ending', inSeconds: warnBeforeMs / 1000 }),
-    Math.max(0, session.endsAtMs - Date.now() - warnBeforeMs),
+    () => tell({ event: 'ending', inSeconds: Math.max(0, Math.round(Math.min(leftMs, warnBeforeMs) / 1000)) }),
+    Math.max(0, leftMs - warnBeforeMs),
   )
   try {
     const ready = readyEvent(open)
@@ -146,7 +147,8 @@ function teller(output: ConnectOutput, hasChild: boolean): (event: SessionEvent)
       const { text, tone } = statementLine(event)
       output.say(text, tone)
     }
-    if (event.event === 'ending') output.say(`${clockTime(Date.now())} The session ends in a minute.`, 'waiting')
+    if (event.event === 'ending')
+      output.say(`${clockTime(Date.now())} The session ends in ${event.inSeconds} s.`, 'waiting')
     if (event.event === 'ended') output.say(event.reason === 'time' ? 'The time of the session is over.' : 'Closed.')
   }
 }
@@ -169,11 +171,12 @@ function readyEvent({ session, client, files }: OpenPort): SessionEvent {
 
 function readyLines({ session, client, files }: OpenPort, hasChild: boolean): readonly string[] {
   const until = `${clockTime(session.endsAtMs)}, ${timeLeft(session.endsAtMs - Date.now())} left`
-  const first = `✓ ${session.connection} is ready as ${session.role} until ${until}. Session ${session.id}.`
+  const first = `✓ ${session.connection} is ready until ${until}. Session ${session.id}.`
   if (hasChild) return [first]
   return [
     first,
     `  address   ${client.host}:${client.port}   database ${client.database}   user ${client.user}`,
+    `  role      ${session.role}`,
     `  password  hoop url ${session.connection} --show-password`,
     `  psql      hoop psql ${session.connection}`,
     `            PGSERVICEFILE=${files.serviceFile} psql service=${files.service}`,
