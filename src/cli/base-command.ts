@@ -145,6 +145,7 @@ export abstract class HoopCommand extends Command {
   }
 
   #readGlobals(flags: Readonly<Record<string, unknown>>): void {
+    demandKnownFormat()
     const asked = flags['json'] === true ? 'json' : (flags['output'] as OutputFormat | undefined)
     this.#colour = flags['no-color'] !== true && flags['plain'] !== true
     this.globals = {
@@ -180,6 +181,15 @@ function globalsBeforeParsing(argv: readonly string[]): Globals {
 
 function formatOfEnvironment(): OutputFormat | null {
   return outputFormats.find((format) => format === process.env['HOOP_OUTPUT']) ?? null
+}
+
+/** A misspelt variable must not become a format nobody asked for. */
+function demandKnownFormat(): void {
+  const asked = process.env['HOOP_OUTPUT']
+  if (!asked || formatOfEnvironment() !== null) return
+  throw new AppError('CONFIG_INVALID', `Cannot use HOOP_OUTPUT: "${asked}" is no format`, {
+    hint: `Set it to one of ${outputFormats.join(', ')}`,
+  })
 }
 
 function isExit(error: unknown): boolean {

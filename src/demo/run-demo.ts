@@ -21,8 +21,15 @@ export interface RunDemoOptions {
 /** Starts a demo and stays until it is told to stop, or until the tour is over. */
 export async function runDemo(options: RunDemoOptions): Promise<void> {
   const startedMs = performance.now()
-  const demo = await startDemo({ version: options.version, port: options.port, log: quietLog(options.say), onStep: () => undefined })
-  options.say(`✓ hoop demo is up in ${((performance.now() - startedMs) / 1_000).toFixed(1)} s. Nothing leaves this machine; its data go with it.`)
+  const demo = await startDemo({
+    version: options.version,
+    port: options.port,
+    log: quietLog(options.say),
+    onStep: () => undefined,
+  })
+  options.say(
+    `✓ hoop demo is up in ${((performance.now() - startedMs) / 1_000).toFixed(1)} s. Nothing leaves this machine; its data go with it.`,
+  )
   try {
     if (options.tour) return await runTour({ demo, script: options.script, print: options.print })
     for (const line of whatToTry(demo, options.env)) options.say(line)
@@ -69,7 +76,9 @@ async function forgetContexts(url: string, env: NodeJS.ProcessEnv): Promise<void
   const mine = Object.entries(readConfig(paths).contexts).filter(([, { server }]) => server === url)
   for (const [name, context] of mine) {
     // A keychain that is locked by now keeps a key to nothing.
-    await openCredentialStore(paths, name, context).remove().catch(() => undefined)
+    await openCredentialStore(paths, name, context)
+      .remove()
+      .catch(() => undefined)
   }
   if (mine.length === 0) return
   const gone = new Set(mine.map(([name]) => name))

@@ -65,50 +65,44 @@ function signInStep(url: string, who: string): Step {
 }
 
 function storyOf(run: (step: Step) => Promise<Outcome>): readonly Step[] {
-  const exec = (sql: string, ...flags: string[]): string[] => ['-C', 'developer', 'exec', demoConnection, ...flags, '--', sql]
   return [
     { title: 'Which connections are there', args: ['-C', 'developer', 'ls'], exit: 0, says: [/prod-db/] },
     {
       title: 'Personal data comes back masked',
-      args: exec('select id, name, email, card from customers order by id limit 3', '-o', 'table'),
+      args: execArgs('select id, name, email, card from customers order by id limit 3', '-o', 'table'),
       exit: 0,
       says: [/r•••@example\.org/, /Masked: /],
       hides: [rawEmail],
     },
     {
       title: 'A write that does not say which rows is refused',
-      args: exec('delete from orders'),
+      args: execArgs('delete from orders'),
       exit: 6,
       says: [/no-unbounded-writes/, /Nothing was run/],
     },
-    { title: 'So is a change of the schema', args: exec('drop table orders'), exit: 6, says: [/no-ddl/] },
-    { title: 'Nothing of it ran', args: exec('select count(*) from orders', '-o', 'csv'), exit: 0, says: [/^4000$/m] },
+    { title: 'So is a change of the schema', args: execArgs('drop table orders'), exit: 6, says: [/no-ddl/] },
     {
-      title: 'A change of salaries waits for somebody else',
-      args: exec('update employees set salary = 60000 where id = 7', '--reason', 'INC-4821', '--wait', '1m'),
+      title: 'Nothing of it ran',
+      args: execArgs('select count(*) from orders', '-o', 'csv'),
       exit: 0,
-      says: [/req_[0-9A-Z]+/, /UPDATE 1/],
-      meanwhile: {
-        when: /(req_[0-9A-Z]{8})/,
-        act: async ([, request = '']) => {
-          await run({
-            title: 'The developer cannot approve it',
-            args: ['-C', 'developer', 'approvals', 'approve', request],
-            exit: 5,
-            says: [/your own request/],
-          })
-          await run({
-            title: 'The approver can',
-            args: ['-C', 'approver', 'approvals', 'approve', request, '--reason', 'checked'],
-            exit: 0,
-            says: [/[Aa]pproved/],
-          })
-        },
-      },
+      says: [/^4000$/m],
     },
+    approvalStep(run),
     {
       title: 'Any program can come through the local port',
-      args: ['-C', 'developer', 'connect', demoConnection, '--port', '0', '--', process.execPath, '--input-type=module', '-e', throughThePort],
+      args: [
+        '-C',
+        'developer',
+        'connect',
+        demoConnection,
+        '--port',
+        '0',
+        '--',
+        process.execPath,
+        '--input-type=module',
+        '-e',
+        throughThePort,
+      ],
       exit: 0,
       says: [/a program sees .•••@example/],
       hides: [rawEmail],
@@ -122,6 +116,37 @@ function storyOf(run: (step: Step) => Promise<Outcome>): readonly Step[] {
   ]
 }
 
+/** Held, refused to its own requester, approved by somebody else, run. */
+function approvalStep(run: (step: Step) => Promise<Outcome>): Step {
+  return {
+    title: 'A change of salaries waits for somebody else',
+    args: execArgs('update employees set salary = 60000 where id = 7', '--reason', 'INC-4821', '--wait', '1m'),
+    exit: 0,
+    says: [/req_[0-9A-Z]+/, /UPDATE 1/],
+    meanwhile: {
+      when: /(req_[0-9A-Z]{8})/,
+      act: async ([, request = '']) => {
+        await run({
+          title: 'The developer cannot approve it',
+          args: ['-C', 'developer', 'approvals', 'approve', request],
+          exit: 5,
+          says: [/your own request/],
+        })
+        await run({
+          title: 'The approver can',
+          args: ['-C', 'approver', 'approvals', 'approve', request, '--reason', 'checked'],
+          exit: 0,
+          says: [/[Aa]pproved/],
+        })
+      },
+    },
+  }
+}
+
+function execArgs(sql: string, ...flags: string[]): readonly string[] {
+  return ['-C', 'developer', 'exec', demoConnection, ...flags, '--', sql]
+}
+
 /** A client that knows nothing of hoop: it takes what libpq's variables say. */
 const throughThePort = `
 import pg from ${JSON.stringify(import.meta.resolve('pg'))}
@@ -132,7 +157,10 @@ console.log('a program sees', rows[0].email)
 await client.end()
 `
 
-async function runStep(step: Step, world: { script: string; home: string; print: (line: string) => void }): Promise<Outcome> {
+async function runStep(
+  step: Step,
+  world: { script: string; home: string; print: (line: string) => void },
+): Promise<Outcome> {
   const { script, home, print } = world
   print('')
   print(`# ${step.title}`)

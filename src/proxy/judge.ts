@@ -1,4 +1,5 @@
 import type { SessionDocument } from '../api/session.ts'
+import type { Clock } from '../base/ports.ts'
 import type { Analysis, Facts } from '../engines/engine.ts'
 import type { CatalogSnapshot } from '../engines/postgres/catalog/snapshot.ts'
 import type { CatalogCell } from '../engines/postgres/guard/port.ts'
@@ -9,6 +10,8 @@ import type { Decision } from '../policy/decision.ts'
 import { BoundedCache } from './bounded-cache.ts'
 
 const maxCachedTexts = 4_096
+/** How long a change of the catalog by somebody else can go unseen. */
+const maxSnapshotAgeMs = 30_000
 /** Longer texts are rarely sent twice, and would fill the memory. */
 const maxCachedCharacters = 65_536
 
@@ -18,20 +21,25 @@ export class Judge {
   readonly #analyses = new BoundedCache<Analysis>(maxCachedTexts)
   #policy: CompiledPolicy
   #decisions = new WeakMap<Facts, Map<boolean, Decision>>()
+  readonly #clock: Clock
   #snapshot: CatalogSnapshot | null = null
+  #readAtMs = 0
 
   /** What the database looks like: shared by all connections of the session, which have one role in one database. */
   readonly catalog: CatalogCell = {
     current: () => this.#snapshot,
+    isAged: () => this.#clock.monotonicMs() - this.#readAtMs > maxSnapshotAgeMs,
     store: (snapshot) => {
       this.#snapshot = snapshot
+      this.#readAtMs = this.#clock.monotonicMs()
     },
     expire: () => {
       this.#snapshot = null
     },
   }
 
-  constructor(document: SessionDocument, policy: CompiledPolicy) {
+  constructor(document: SessionDocument, policy: CompiledPolicy, clock: Clock) {
+    this.#clock = clock
     this.#document = document
     this.#policy = policy
   }

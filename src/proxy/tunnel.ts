@@ -88,7 +88,7 @@ export async function openTunnel(options: TunnelOptions): Promise<Tunnel> {
     { stream: document.stream, session: document.session, server: server.url, uploadKey: opened.uploadKey },
     spoolOptions,
   )
-  return new OpenTunnel(options, { document, spool, spoolOptions, judge: new Judge(document, policy) })
+  return new OpenTunnel(options, { document, spool, spoolOptions, judge: new Judge(document, policy, options.clock) })
 }
 
 interface Parts {

@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listApprovals, voteApproval } from '../../src/api/approval.ts'
 import { searchAudit } from '../../src/api/audit.ts'
-import { type OpenShopTunnel, type Shop, eventually, startShop } from '../support/shop.ts'
+import { eventually, type OpenShopTunnel, type Shop, startShop } from '../support/shop.ts'
 
 /** node-postgres through the local port: a real driver, a real PostgreSQL, a real server. */
 let shop: Shop
@@ -37,7 +37,11 @@ describe('reading', () => {
   })
 
   test('binary results are masked too: what has no binary form becomes NULL, text stays text', async () => {
-    const result = await client.query({ text: 'select email, birth_date, id from customers where id = $1', values: [1], binary: true } as pg.QueryConfig)
+    const result = await client.query({
+      text: 'select email, birth_date, id from customers where id = $1',
+      values: [1],
+      binary: true,
+    } as pg.QueryConfig)
 
     expect(result.rows[0].email).toBe('r•••@example.org')
     expect(result.rows[0].id).toBe(1)
@@ -58,7 +62,9 @@ describe('reading', () => {
   })
 
   test('a table without classified columns is open to any vouched expression', async () => {
-    const result = await client.query("select status, count(*), round(avg(total)) from orders where total > 10 group by status order by 1")
+    const result = await client.query(
+      'select status, count(*), round(avg(total)) from orders where total > 10 group by status order by 1',
+    )
 
     expect(result.rows.length).toBe(5)
   })
@@ -106,17 +112,26 @@ describe('refusing', () => {
   })
 
   test('the refusal says the next step', async () => {
-    await expect(client.query('delete from orders')).rejects.toMatchObject({ hint: 'add a WHERE that compares a key with a value' })
+    await expect(client.query('delete from orders')).rejects.toMatchObject({
+      hint: 'add a WHERE that compares a key with a value',
+    })
   })
 
-  test('SQL that does not parse gets PostgreSQL\'s own words, place and code', async () => {
-    await expect(client.query('select\n  frm orders where')).rejects.toMatchObject({ code: '42601', position: expect.any(String) })
+  test("SQL that does not parse gets PostgreSQL's own words, place and code", async () => {
+    await expect(client.query('select\n  frm orders where')).rejects.toMatchObject({
+      code: '42601',
+      position: expect.any(String),
+    })
   })
 
   test('errors of the database that could quote classified values do not', async () => {
-    const taken = "insert into customers (id, name, email, phone, card, birth_date, city, profile, created_at) values (1, 'x', 'secret@x', 'p', 'c', '2000-01-01', 'z', '{}', now())"
+    const taken =
+      "insert into customers (id, name, email, phone, card, birth_date, city, profile, created_at) values (1, 'x', 'secret@x', 'p', 'c', '2000-01-01', 'z', '{}', now())"
 
-    const error = await client.query(taken).then(() => undefined, (caught: unknown) => caught)
+    const error = await client.query(taken).then(
+      () => undefined,
+      (caught: unknown) => caught,
+    )
 
     expect(error).toMatchObject({ code: '23505' })
     expect(JSON.stringify(error)).not.toMatch(/secret@x|\(id\)=/)
@@ -169,7 +184,10 @@ describe('waiting for approval', () => {
     expect((await direct.query('select salary from employees where id = 7')).rows[0].salary).toBe(62_000)
     expect(notices.join()).toContain(first?.id)
 
-    await approver.api.call(voteApproval, { params: { id: first?.id ?? '' }, body: { vote: 'reject', reason: 'not now' } })
+    await approver.api.call(voteApproval, {
+      params: { id: first?.id ?? '' },
+      body: { vote: 'reject', reason: 'not now' },
+    })
     await expect(running[0]).rejects.toMatchObject({ code: '42501', message: expect.stringContaining('not now') })
     expect((await direct.query('select salary from employees where id = 7')).rows[0].salary).toBe(62_000)
   })
@@ -196,7 +214,10 @@ describe('waiting for approval', () => {
 
   test('inside a transaction a statement does not wait: it is refused with the reason', async () => {
     await client.query('begin')
-    await expect(client.query(change(64_000))).rejects.toMatchObject({ code: '42501', message: expect.stringContaining('outside a transaction') })
+    await expect(client.query(change(64_000))).rejects.toMatchObject({
+      code: '42501',
+      message: expect.stringContaining('outside a transaction'),
+    })
     await client.query('rollback')
   })
 })

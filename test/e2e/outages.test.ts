@@ -38,7 +38,9 @@ describe('the server goes away', () => {
       return records.length >= 5 && records.every(({ finished }) => finished) && records
     }, 20_000)
 
-    expect(found.map(({ started }) => started.sql).sort()).toEqual([0, 1, 2, 3, 4].map((count) => `select ${count} as during_the_outage`))
+    expect(found.map(({ started }) => started.sql).sort()).toEqual(
+      [0, 1, 2, 3, 4].map((count) => `select ${count} as during_the_outage`),
+    )
     await opened.close()
   })
 
@@ -60,13 +62,21 @@ describe('the proxy is killed', () => {
     const [line] = await proxy.says(/\{"event":"ready".*\}/)
     const { port } = JSON.parse(line) as { port: number }
     const password = await passwordOf(home, port)
-    const client = new pg.Client({ host: '127.0.0.1', port, user: 'hoop', database: 'shop', password: password.reveal() })
+    const client = new pg.Client({
+      host: '127.0.0.1',
+      port,
+      user: 'hoop',
+      database: 'shop',
+      password: password.reveal(),
+    })
     client.on('error', () => undefined)
     await client.connect()
     const running = client.query('select count(*) from orders a, orders b, orders c').catch((error: unknown) => error)
     const direct = await shop.direct()
     await eventually(async () => {
-      const { rows } = await direct.query("select 1 from pg_stat_activity where state = 'active' and query like '%orders a, orders b%' and pid <> pg_backend_pid()")
+      const { rows } = await direct.query(
+        "select 1 from pg_stat_activity where state = 'active' and query like '%orders a, orders b%' and pid <> pg_backend_pid()",
+      )
       return rows.length > 0
     })
     proxy.child.kill('SIGKILL')
@@ -85,7 +95,16 @@ describe('the proxy is killed', () => {
   test('statements that were held are not run, whatever is approved afterwards', async () => {
     const direct = await shop.direct()
     const before = (await direct.query('select salary from employees where id = 3')).rows[0]
-    const proxy = home.start(['exec', 'prod-db', '-C', 'developer', '--wait', '1m', '--', 'update employees set salary = 1 where id = 3'])
+    const proxy = home.start([
+      'exec',
+      'prod-db',
+      '-C',
+      'developer',
+      '--wait',
+      '1m',
+      '--',
+      'update employees set salary = 1 where id = 3',
+    ])
     const [request] = await proxy.says(/req_[0-9A-Z]{8}/)
     proxy.child.kill('SIGKILL')
     await proxy.ended
@@ -108,10 +127,10 @@ describe('the lease', () => {
 
     await new Promise((resolve) => setTimeout(resolve, 2_100))
     expect(await canLogIn(short.lease)).toBe(false)
-    await developer.api.call(
-      (await import('../../src/api/session.ts')).stopSession,
-      { params: { id: sessionOf(long.document) }, body: { reason: 'done' } },
-    )
+    await developer.api.call((await import('../../src/api/session.ts')).stopSession, {
+      params: { id: sessionOf(long.document) },
+      body: { reason: 'done' },
+    })
     expect(await canLogIn(long.lease)).toBe(false)
   })
 
@@ -122,7 +141,10 @@ describe('the lease', () => {
     })
     const direct = await shop.direct()
 
-    await eventually(async () => (await direct.query('select 1 from pg_roles where rolname = $1', [lease.user])).rows.length === 0, 15_000)
+    await eventually(
+      async () => (await direct.query('select 1 from pg_roles where rolname = $1', [lease.user])).rows.length === 0,
+      15_000,
+    )
   })
 
   test('carries the rights of its template and no others', async () => {
@@ -155,14 +177,26 @@ describe('a client that is not PostgreSQL', () => {
 
   test('with a wrong password gets 28P01', async () => {
     const opened = await shop.connect()
-    const client = new pg.Client({ host: '127.0.0.1', port: opened.port, user: 'hoop', database: 'shop', password: 'guess' })
+    const client = new pg.Client({
+      host: '127.0.0.1',
+      port: opened.port,
+      user: 'hoop',
+      database: 'shop',
+      password: 'guess',
+    })
 
     await expect(client.connect()).rejects.toMatchObject({ code: '28P01' })
     await opened.close()
   })
 })
 
-async function canLogIn(lease: { host: string; port: number; database: string; user: string; password: string }): Promise<boolean> {
+async function canLogIn(lease: {
+  host: string
+  port: number
+  database: string
+  user: string
+  password: string
+}): Promise<boolean> {
   const client = new pg.Client({ ...lease, ssl: false })
   client.on('error', () => undefined)
   try {
@@ -186,4 +220,3 @@ async function passwordOf(own: HoopHome, port: number): Promise<Secret> {
   expect(Number(url.port)).toBe(port)
   return new Secret(decodeURIComponent(url.password))
 }
-

@@ -16,7 +16,14 @@ const spool = Spool.create(
 spool.listen({ committed: () => process.stdout.write(`${spool.committedSeq}\n`), failed: nothing })
 const append = (): void => {
   for (let count = 0; count < 3; count++) {
-    spool.append({ kind: 'session.closed', v: 1, id: 'evt_X', session: 'ses_KILLED', atMs: systemClock.nowMs(), why: 'client' })
+    spool.append({
+      kind: 'session.closed',
+      v: 1,
+      id: 'evt_X',
+      session: 'ses_KILLED',
+      atMs: systemClock.nowMs(),
+      why: 'client',
+    })
   }
   setImmediate(append)
 }

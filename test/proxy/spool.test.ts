@@ -20,7 +20,13 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
 const about = { stream: 'str_ONE', session: 'ses_ONE', server: 'http://127.0.0.1:9', uploadKey: 'key' }
 const entry: Entry = { kind: 'session.closed', v: 1, id: 'evt_1', session: 'ses_ONE', atMs: 1, why: 'client' }
-const options = (more: Partial<SpoolOptions> = {}): SpoolOptions => ({ directory, durability: 'process', maxBytes: 2 ** 30, log, ...more })
+const options = (more: Partial<SpoolOptions> = {}): SpoolOptions => ({
+  directory,
+  durability: 'process',
+  maxBytes: 2 ** 30,
+  log,
+  ...more,
+})
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 test('entries of one turn are committed together, and only then', async () => {
@@ -105,24 +111,30 @@ test('a full spool says so, takes nothing more, and loses nothing', async () => 
 test.each([
   ['process', 12],
   ['power', 6],
-])('killed at any moment, everything called durable (%s) is there and the chain holds', async (durability, rounds) => {
-  for (let round = 0; round < Number(rounds); round++) {
-    const own = join(directory, `${durability}-${round}`)
-    const told = await runAndKill(own, String(durability), 250 + Math.floor(Math.random() * 150))
-    const spool = Spool.adopt(join(own, 'str_KILLED.spool'), options({ directory: own }))
-    const links = spool?.waiting(1_000_000) ?? []
+])(
+  'killed at any moment, everything called durable (%s) is there and the chain holds',
+  async (durability, rounds) => {
+    for (let round = 0; round < Number(rounds); round++) {
+      const own = join(directory, `${durability}-${round}`)
+      const told = await runAndKill(own, String(durability), 250 + Math.floor(Math.random() * 150))
+      const spool = Spool.adopt(join(own, 'str_KILLED.spool'), options({ directory: own }))
+      const links = spool?.waiting(1_000_000) ?? []
 
-    expect(told).toBeGreaterThan(0)
-    expect(links.length).toBeGreaterThanOrEqual(told)
-    expect(findBreak('str_KILLED', null, links)).toBeNull()
-    spool?.close()
-  }
-}, 60_000)
+      expect(told).toBeGreaterThan(0)
+      expect(links.length).toBeGreaterThanOrEqual(told)
+      expect(findBreak('str_KILLED', null, links)).toBeNull()
+      spool?.close()
+    }
+  },
+  60_000,
+)
 
 /** Starts a writer, kills it a while after its first word, and returns the last link it called durable. */
 async function runAndKill(own: string, durability: string, afterMs: number): Promise<number> {
   const script = join(import.meta.dirname, 'spool-writer.ts')
-  const child = spawn(process.execPath, ['--import', 'tsx', script, own, durability], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--import', 'tsx', script, own, durability], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let said = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     if (said === '') setTimeout(() => child.kill('SIGKILL'), afterMs - 200)

@@ -1,11 +1,11 @@
-import { connect, type Socket } from 'node:net'
 import { readdirSync, readFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
+import type { SessionDocument } from '../../src/api/session.ts'
 import type { Entry } from '../../src/audit/entry.ts'
 import type { Clock, Random } from '../../src/base/ports.ts'
 import { Secret } from '../../src/base/secret.ts'
 import type { LocalPostgres } from '../../src/demo/local-postgres.ts'
-import type { SessionDocument } from '../../src/api/session.ts'
 import type { GuardEffect, HoldRequest } from '../../src/engines/postgres/guard/effect.ts'
 import type { Guard, GuardPorts } from '../../src/engines/postgres/guard/port.ts'
 import { createPostgresGuard } from '../../src/engines/postgres/guard/postgres-guard.ts'
@@ -72,8 +72,18 @@ export function newGuard(judge?: Judge): { readonly guard: Guard; readonly judge
     standing: () => ({ kind: 'live' }),
     catalog: used.catalog,
   }
-  const startup = { protocol: 196_608, user: 'hoop', database: 'shop', application: 'test', settings: new Map<string, string>() }
-  const guard = createPostgresGuard(ports, { parameters: new Map(), backendPid: 42 }, { key: Buffer.alloc(8, 7), startup })
+  const startup = {
+    protocol: 196_608,
+    user: 'hoop',
+    database: 'shop',
+    application: 'test',
+    settings: new Map<string, string>(),
+  }
+  const guard = createPostgresGuard(
+    ports,
+    { parameters: new Map(), backendPid: 42 },
+    { key: Buffer.alloc(8, 7), startup },
+  )
   return { guard, judge: used }
 }
 
@@ -87,7 +97,8 @@ export class Outcome {
 
   take(effects: readonly GuardEffect[]): void {
     for (const effect of effects) {
-      if (effect.kind === 'send') (effect.to === 'client' ? this.toClient : this.toServer).push(Buffer.from(effect.bytes))
+      if (effect.kind === 'send')
+        (effect.to === 'client' ? this.toClient : this.toServer).push(Buffer.from(effect.bytes))
       if (effect.kind === 'record') this.entries.push(effect.entry)
       if (effect.kind === 'hold') this.holds.push(effect.request)
       if (effect.kind === 'close') this.isClosed = true
@@ -108,7 +119,8 @@ export class Outcome {
   get clientTypes(): string {
     const bytes = Buffer.concat(this.toClient)
     let types = ''
-    for (let at = 0; at < bytes.length; at += 1 + bytes.readInt32BE(at + 1)) types += String.fromCharCode(bytes[at] ?? 0)
+    for (let at = 0; at < bytes.length; at += 1 + bytes.readInt32BE(at + 1))
+      types += String.fromCharCode(bytes[at] ?? 0)
     return types
   }
 }
@@ -124,7 +136,10 @@ export async function rawUpstream(postgres: LocalPostgres, database: string): Pr
     settings: new Map(),
     sslmode: 'disable',
     encryptable: true,
-    random: { bytes: (size) => Buffer.concat([Buffer.from(String(Math.random())), Buffer.from(random.bytes(size))]).subarray(0, size) },
+    random: {
+      bytes: (size) =>
+        Buffer.concat([Buffer.from(String(Math.random())), Buffer.from(random.bytes(size))]).subarray(0, size),
+    },
   })
   const socket = connect({ host: postgres.host, port: postgres.port, noDelay: true })
   await new Promise<void>((resolve, reject) => {

@@ -85,7 +85,8 @@ function watch(args: readonly string[], { directory, env }: { directory: string;
         const look = (): void => {
           const match = pattern.exec(`${stdout}\n${stderr}`)
           if (match) resolve(match)
-          else if (child.exitCode !== null || child.signalCode !== null) reject(new Error(`it ended without saying ${pattern}: ${stdout}${stderr}`))
+          else if (child.exitCode !== null || child.signalCode !== null)
+            reject(new Error(`it ended without saying ${pattern}: ${stdout}${stderr}`))
           else return
           waiting.delete(look)
         }

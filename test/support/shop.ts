@@ -61,7 +61,10 @@ export async function startShop(): Promise<Shop> {
   const closing: (() => Promise<unknown>)[] = []
   const as = async (who: string): Promise<SignedInPerson> => {
     const signedIn = await signIn({ server: demo.url, clock: systemClock, present: (url) => clickThrough(url, who) })
-    return { signedIn, api: createApiClient(demo.url, httpSend, async () => `Bearer ${signedIn.credential.accessToken}`) }
+    return {
+      signedIn,
+      api: createApiClient(demo.url, httpSend, async () => `Bearer ${signedIn.credential.accessToken}`),
+    }
   }
   return {
     demo,
@@ -124,7 +127,13 @@ async function connectAs(
     entries,
     stateDirectory,
     async client() {
-      const client = new pg.Client({ host: '127.0.0.1', port, user: 'hoop', password: tunnel.password.reveal(), database: 'shop' })
+      const client = new pg.Client({
+        host: '127.0.0.1',
+        port,
+        user: 'hoop',
+        password: tunnel.password.reveal(),
+        database: 'shop',
+      })
       client.on('error', () => undefined)
       await client.connect()
       clients.push(client)
@@ -139,7 +148,10 @@ async function connectAs(
 }
 
 /** Tries until `look` gives something, for at most `limitMs`. */
-export async function eventually<T>(look: () => Promise<T | undefined | false> | T | undefined | false, limitMs = 10_000): Promise<T> {
+export async function eventually<T>(
+  look: () => Promise<T | undefined | false> | T | undefined | false,
+  limitMs = 10_000,
+): Promise<T> {
   const deadline = performance.now() + limitMs
   for (;;) {
     const found = await look()

@@ -35,7 +35,7 @@ export function execError(
   }
   if (error.code === '58030') return fail('AUDIT_UNAVAILABLE', [own(error.message)], error.hint)
   if (error.code === '57014') return fail('STATEMENT_STOPPED', [`Stopped by the database: ${error.message}`])
-  if (error.code === '57P01') return fail('STATEMENT_STOPPED', [own(error.message)], error.hint)
+  if (error.code === '57P01') return endedError(error, watch, fail)
   return new DatabaseRejection('SQL_REJECTED', [...databaseLines(error), ...before].join('\n'), details)
 }
 
@@ -85,6 +85,12 @@ function approvalError(
   if (request === '') return fail('SERVER_UNREACHABLE', [own(error.message)], error.hint)
   if (error.code === '57014') return fail('APPROVAL_TIMEOUT', [own(error.message)], error.hint)
   return fail('APPROVAL_REFUSED', [own(error.message)], error.hint)
+}
+
+/** The session was ended. The database's own word for it means a rollback; without that word nobody knows. */
+function endedError(error: DatabaseError, watch: StatementWatch, fail: Fail): AppError {
+  if (watch.mayHaveWritten && watch.finished?.outcome !== 'failed') return lostError(watch, fail)
+  return fail('STATEMENT_STOPPED', [own(error.message)], error.hint)
 }
 
 /** The link broke while the statement was under way, and nobody said why. */

@@ -66,7 +66,9 @@ function configuration(context: ServerContext): Configuration {
 }
 
 /** Access tokens are JWTs (RFC 9068) for this API alone. */
-function resourceIndicators(audience: string): NonNullable<NonNullable<Configuration['features']>['resourceIndicators']> {
+function resourceIndicators(
+  audience: string,
+): NonNullable<NonNullable<Configuration['features']>['resourceIndicators']> {
   return {
     enabled: true,
     defaultResource: () => audience,

@@ -39,6 +39,12 @@ export const migrations: Readonly<Record<string, Migration>> = {
       await createAudit(db)
     },
   },
+  '0002-oidc-indexes': {
+    async up(db: Kysely<unknown>) {
+      await db.schema.createIndex('oidc_uid').on('oidc').columns(['kind', 'uid']).execute()
+      await db.schema.createIndex('oidc_expiry').on('oidc').column('expires_at_ms').execute()
+    },
+  },
 }
 
 async function createSessions(db: Kysely<unknown>): Promise<void> {

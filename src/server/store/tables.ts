@@ -2,7 +2,7 @@
 export interface Tables {
   /** Keys of the server, sealed under the key file. */
   readonly keys: { name: string; sealed: string }
-  /** What oidc-provider keeps: codes, grants, refresh tokens, sessions. Ids are stored hashed. */
+  /** What oidc-provider keeps: codes, grants, refresh tokens, sessions. Ids are stored hashed, what they stand for sealed. */
   readonly oidc: {
     kind: string
     id: string

@@ -32,5 +32,6 @@ export const catalogQueries: readonly string[] = [
    where n.nspname not in ('pg_catalog', 'information_schema')
    union select 'operator', o.oprname from pg_catalog.pg_operator o
      join pg_catalog.pg_namespace n on n.oid = o.oprnamespace where n.nspname <> 'pg_catalog'
-   union select 'enum', t.typname from pg_catalog.pg_type t where t.typtype = 'e'`,
+   union select 'enum', t.typname from pg_catalog.pg_type t where t.typtype = 'e'
+     and not exists (select from pg_catalog.pg_type o where o.typname = t.typname and o.typtype <> 'e')`,
 ]

@@ -31,6 +31,7 @@ export const openSystemRelations: ReadonlySet<string> = new Set([
   'pg_inherits',
   'pg_init_privs',
   'pg_language',
+  'pg_largeobject_metadata',
   'pg_matviews',
   'pg_namespace',
   'pg_opclass',

@@ -1,6 +1,6 @@
+import { serialize } from 'pg-protocol'
 import { buildSnapshot } from '../catalog/build-snapshot.ts'
 import { catalogQueries } from '../catalog/queries.ts'
-import { encodeQuery } from '../wire/frontend-messages.ts'
 import type { Core } from './core.ts'
 import type { Ask } from './ledger.ts'
 
@@ -23,7 +23,7 @@ export function readCatalog(core: Core, done: (failed: string | null) => void): 
     done(failed)
   }
   for (const query of catalogQueries) {
-    core.outbox.send('server', encodeQuery(query), 0)
+    core.outbox.send('server', serialize.query(query), 0)
     core.ledger.expect({ kind: 'ask', ask: { rows: [], done: settle, failed: null } })
   }
 }

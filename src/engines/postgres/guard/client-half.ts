@@ -1,6 +1,7 @@
+import { serialize } from 'pg-protocol'
 import { encodeReadyForQuery } from '../wire/backend-messages.ts'
 import { FrameReader, type Piece } from '../wire/frame-reader.ts'
-import { decodeQuery, encodeQuery } from '../wire/frontend-messages.ts'
+import { decodeQuery } from '../wire/frontend-messages.ts'
 import { frontend, frontendTypes } from '../wire/message-type.ts'
 import { readCatalog } from './catalog-reader.ts'
 import type { Core } from './core.ts'
@@ -9,10 +10,7 @@ import { ExtendedHalf } from './extended-half.ts'
 import { builtInDenial, type Judged, type Judgement, judge, noFacts } from './gate.ts'
 import { openHold, requestHold, settleHold, type WaitingHold } from './hold.ts'
 import type { Statement } from './recorder.ts'
-import { encodeRefusal, plainRefusal, type Refusal, refusalOf } from './refusal.ts'
-
-/** A statement the parser of the database must refuse: sent to fail a transaction the client believes failed. */
-const poisonSql = 'hoop refused this statement'
+import { encodeRefusal, plainRefusal, poisonSql, type Refusal, refusalOf } from './refusal.ts'
 
 const maxOpenedBytes = 64 * 1024 * 1024
 const maxInboxBytes = 64 * 1024 * 1024
@@ -260,7 +258,7 @@ export class ClientHalf {
       outbox.send('client', encodeReadyForQuery(status), after)
       return
     }
-    outbox.send('server', encodeQuery(poisonSql), after)
+    outbox.send('server', serialize.query(poisonSql), after)
     ledger.expect({ kind: 'poison', say: error, after, endsCycle: true })
     this.#core.hasUnsynced = false
   }

@@ -24,6 +24,8 @@ export class Core {
   isSensitive = false
   /** Record of the newest statement with classified columns in scope. */
   sensitiveEvent = ''
+  /** A statement of this transaction has changed the catalog: others see that only when it ends. */
+  hasChangedCatalog = false
   isClosed = false
 
   constructor(ports: GuardPorts, startup: ClientStartup, backendPid: number) {

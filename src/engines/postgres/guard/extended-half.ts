@@ -1,3 +1,4 @@
+import { serialize } from 'pg-protocol'
 import type { StatementStarted } from '../../../audit/entry.ts'
 import { encodeReadyForQuery } from '../wire/backend-messages.ts'
 import { decodeText } from '../wire/body-reader.ts'
@@ -8,8 +9,6 @@ import {
   decodeExecute,
   decodeParse,
   decodeTarget,
-  encodeDescribePortal,
-  encodeParse,
   formatAt,
 } from '../wire/frontend-messages.ts'
 import { frontend } from '../wire/message-type.ts'
@@ -18,7 +17,7 @@ import type { Core } from './core.ts'
 import type { Ticket } from './effect.ts'
 import { builtInDenial, type Judged, type Judgement } from './gate.ts'
 import type { Statement } from './recorder.ts'
-import { encodeRefusal, plainRefusal, type Refusal } from './refusal.ts'
+import { encodeRefusal, plainRefusal, poisonSql, type Refusal } from './refusal.ts'
 import type { Portal, PreparedStatement } from './registry.ts'
 
 /** What the extended half needs of the half it is a part of. */
@@ -30,9 +29,6 @@ export interface ExtendedPorts {
 
 /** Why a message must be handled again later; nothing when it is done with. */
 type Again = 'drain' | 'catalog' | undefined
-
-/** A statement the parser of the database must refuse: sent to fail a transaction the client believes failed. */
-const poisonSql = 'hoop refused this statement'
 
 /**
  * Parse, Bind, Describe, Execute, Close, Flush and Sync.
@@ -245,7 +241,7 @@ export class ExtendedHalf {
       portal.fields = known.map((field, at) => ({ ...field, format: formatAt(portal.resultFormats, at) }))
       return
     }
-    this.#forward(encodeDescribePortal(portal.name))
+    this.#forward(serialize.describe({ type: 'P', name: portal.name }))
     this.#core.ledger.expect({ kind: 'describe-portal', portal, isOurs: true })
   }
 
@@ -265,7 +261,7 @@ export class ExtendedHalf {
         outbox.send('client', encodeReadyForQuery(status), recorder.lastTicket)
         return undefined
       }
-      outbox.send('server', encodeParse(poisonSql), recorder.lastTicket)
+      outbox.send('server', serialize.parse({ text: poisonSql }), recorder.lastTicket)
       ledger.expect({ kind: 'poison', say: null, after: recorder.lastTicket, endsCycle: false })
     } else {
       this.forwardDeferred()

@@ -44,7 +44,8 @@ export function judge(core: Core, sql: string, mayRefresh: boolean): Judgement {
   const standing = core.ports.standing()
   if (standing.kind === 'paused') return { kind: 'refused', refusal: plainRefusal(standing.reason, standing.hint) }
   const snapshot = core.ports.catalog.current()
-  if (!snapshot) return mayRefresh ? { kind: 'stale' } : { kind: 'refused', refusal: noCatalog }
+  if (mayRefresh && (!snapshot || core.ports.catalog.isAged())) return { kind: 'stale' }
+  if (!snapshot) return { kind: 'refused', refusal: noCatalog }
   const analysis = core.ports.analyse(sql, snapshot)
   if (analysis.kind === 'syntax') {
     const { message, position } = analysis.problem

@@ -59,7 +59,10 @@ export interface GuardPorts {
 
 /** A snapshot shared by the connections of one session: same database, same role. */
 export interface CatalogCell {
+  /** Null: none has been read since the catalog was last changed through us, so nothing can be judged. */
   current(): CatalogSnapshot | null
+  /** Others may have changed the catalog since it was read: read it again where that is possible. */
+  isAged(): boolean
   store(snapshot: CatalogSnapshot): void
   /** Something changed the catalog: whoever needs it next reads it again. */
   expire(): void

@@ -41,6 +41,9 @@ export function plainRefusal(message: string, hint: string, sqlstate = denied): 
   return { sqlstate, message: `hoop: ${message}`, detail: '', hint, position: 0 }
 }
 
+/** A statement the parser of the database must refuse: sent to fail a transaction the client believes failed. */
+export const poisonSql = 'hoop refused this statement'
+
 /** The ErrorResponse of a refusal. Never FATAL: the session lives on. */
 export function encodeRefusal(refusal: Refusal): Buffer {
   const fields = new Map([

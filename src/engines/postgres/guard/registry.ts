@@ -1,6 +1,6 @@
 import type { StatementStarted } from '../../../audit/entry.ts'
 import type { FieldDescription } from '../../../masking/result-plan.ts'
-import type { Facts } from '../../engine.ts'
+import type { Facts, SessionMove } from '../../engine.ts'
 import type { Judged } from './gate.ts'
 import type { Run } from './run.ts'
 
@@ -36,10 +36,30 @@ export class Registry {
   readonly portals = new Map<string, Portal>()
   readonly cursors = new Map<string, Facts>()
 
-  /** DISCARD ALL closes everything that has a name. */
-  forgetAll(): void {
-    this.statements.clear()
-    this.cursors.clear()
+  /** What a statement that has completed did to the names. */
+  apply(move: SessionMove): void {
+    switch (move.kind) {
+      case 'prepare':
+        this.statements.set(move.name, { name: move.name, sql: '', body: move.body, fields: null })
+        return
+      case 'declare':
+        this.cursors.set(move.name, move.body)
+        return
+      case 'deallocate':
+        return forget(this.statements, move.name)
+      case 'close':
+        return forget(this.cursors, move.name)
+      case 'discard':
+        this.statements.clear()
+        this.cursors.clear()
+        return
+      case 'none':
+      case 'execute':
+      case 'fetch':
+        return
+      default:
+        move satisfies never
+    }
   }
 
   /** The end of a transaction closes every portal; they are handed over, once. */
@@ -48,4 +68,10 @@ export class Registry {
     this.portals.clear()
     return portals
   }
+}
+
+/** One name, or all of them. */
+function forget(names: Map<string, unknown>, name: string | null): void {
+  if (name === null) names.clear()
+  else names.delete(name)
 }

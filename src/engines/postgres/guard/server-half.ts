@@ -206,20 +206,11 @@ export class ServerHalf {
     const { session } = run.facts
     const rowsAffected = /^(INSERT|UPDATE|DELETE|MERGE|COPY)\b/.test(tag) ? rowsOfTag(tag) : 0
     recorder.finished(run, { outcome: 'completed', sqlstate: '', rowsAffected })
-    if (run.facts.changesCatalog) ports.catalog.expire()
-    if (session.kind === 'prepare') {
-      registry.statements.set(session.name, { name: session.name, sql: '', body: session.body, fields: null })
+    if (run.facts.changesCatalog) {
+      ports.catalog.expire()
+      this.#core.hasChangedCatalog = true
     }
-    if (session.kind === 'declare') registry.cursors.set(session.name, session.body)
-    if (session.kind === 'deallocate') {
-      if (session.name === null) registry.statements.clear()
-      else registry.statements.delete(session.name)
-    }
-    if (session.kind === 'close') {
-      if (session.name === null) registry.cursors.clear()
-      else registry.cursors.delete(session.name)
-    }
-    if (session.kind === 'discard') registry.forgetAll()
+    registry.apply(session)
   }
 
   #suspended(piece: Piece): void {
@@ -267,6 +258,8 @@ export class ServerHalf {
     if (this.#core.status === 'I' && head.kind !== 'ask') {
       for (const portal of registry.takePortals()) this.#endPortal(portal)
       this.#core.isSensitive = false
+      if (this.#core.hasChangedCatalog) this.#core.ports.catalog.expire()
+      this.#core.hasChangedCatalog = false
     }
     if (head.kind !== 'ask') this.#pass(piece.bytes)
     this.#settle()

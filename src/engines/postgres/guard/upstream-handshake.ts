@@ -1,3 +1,4 @@
+import { serialize } from 'pg-protocol'
 import { AppError } from '../../../base/app-error.ts'
 import type { Random } from '../../../base/ports.ts'
 import type { Secret } from '../../../base/secret.ts'
@@ -8,7 +9,7 @@ import {
   decodeReport,
 } from '../wire/backend-messages.ts'
 import { FrameReader } from '../wire/frame-reader.ts'
-import { backend, backendTypes, frontend } from '../wire/message-type.ts'
+import { backend, backendTypes } from '../wire/message-type.ts'
 import { md5Answer, ScramClient } from '../wire/scram.ts'
 import { encodeSslRequest, encodeStartup } from '../wire/startup.ts'
 
@@ -168,14 +169,14 @@ class Handshake implements UpstreamHandshake {
       case 3:
         if (!this.#isSecure && this.#options.encryptable)
           return this.#fail('it asks for a password in clear without TLS')
-        return [send(passwordMessage(`${password.reveal()}\0`))]
+        return [send(serialize.password(password.reveal()))]
       case 5:
-        return [send(passwordMessage(`${md5Answer(user, password.reveal(), data)}\0`))]
+        return [send(serialize.password(md5Answer(user, password.reveal(), data)))]
       case 10:
         return this.#saslBegin(decodeMechanisms(data))
       case 11:
         if (!this.#scram) return this.#fail('its SCRAM exchange is out of order')
-        return [send(passwordMessage(this.#scram.final(data.toString())))]
+        return [send(serialize.sendSCRAMClientFinalMessage(this.#scram.final(data.toString())))]
       case 12:
         this.#scram?.check(data.toString())
         this.#isProven = true
@@ -191,11 +192,8 @@ class Handshake implements UpstreamHandshake {
       return this.#fail('it offers no SCRAM mechanism that is supported')
     const nonce = Buffer.from(this.#options.random.bytes(18)).toString('base64')
     this.#scram = new ScramClient(this.#options.password.reveal(), nonce, isBound ? this.#certificateHash : null)
-    const first = Buffer.from(this.#scram.first())
-    const size = Buffer.alloc(4)
-    size.writeInt32BE(first.length)
-    const name = Buffer.from(`${isBound ? 'SCRAM-SHA-256-PLUS' : 'SCRAM-SHA-256'}\0`)
-    return [send(passwordMessage(Buffer.concat([name, size, first])))]
+    const mechanism = isBound ? 'SCRAM-SHA-256-PLUS' : 'SCRAM-SHA-256'
+    return [send(serialize.sendSASLInitialResponseMessage(mechanism, this.#scram.first()))]
   }
 
   #fail(why: string): readonly UpstreamHandshakeEffect[] {
@@ -210,13 +208,4 @@ class Handshake implements UpstreamHandshake {
 
 function send(bytes: Uint8Array): UpstreamHandshakeEffect {
   return { kind: 'send', bytes }
-}
-
-function passwordMessage(data: string | Buffer): Buffer {
-  const body = Buffer.from(data)
-  const frame = Buffer.alloc(5 + body.length)
-  frame.writeUInt8(frontend.password, 0)
-  frame.writeInt32BE(body.length + 4, 1)
-  body.copy(frame, 5)
-  return frame
 }

@@ -40,8 +40,11 @@ export function analyseSelect(draft: Draft, select: Tree): readonly OutputColumn
   if (text(select, 'limitOption') === 'LIMIT_OPTION_WITH_TIES') draft.unproven('WITH TIES')
   if (!draft.isProven) return 'unproven'
   const scope = readFrom(draft, list(select, 'fromClause'))
+  // Without the whole scope a name that is not found says nothing.
+  if (!draft.isProven) return 'unproven'
   if (isTree(select['whereClause'])) readPredicate(draft, scope, select['whereClause'])
   const outputs = readTargets(draft, scope, list(select, 'targetList'))
+  if (!draft.isProven) return 'unproven'
   for (const sort of list(select, 'sortClause')) readSort(draft, scope, outputs, untag(sort).fields)
   for (const limit of [select['limitCount'], select['limitOffset']]) {
     if (limit !== undefined && !isPlainValue(limit)) draft.unproven('LIMIT and OFFSET other than a value')

@@ -67,7 +67,8 @@ class Walker {
       for (const each of value) this.visit(each)
       return
     }
-    if (!isTree(value)) return
+    // An empty object stands for a null pointer in a list.
+    if (!isTree(value) || Object.keys(value).length === 0) return
     const { tag, fields } = untag(value)
     if (tag === '') {
       this.#draft.unresolved('a construct without a name', 'this construct is not understood')
@@ -164,7 +165,8 @@ class Walker {
   #type(fields: Tree): void {
     const names = strings(list(fields, 'names'))
     const name = names.at(-1) ?? ''
-    if (names.length === 0 || builtInTypes.has(name) || this.#draft.catalog.enums.has(name)) return
+    const isBuiltIn = builtInTypes.has(name) && (names.length === 1 || names[0] === 'pg_catalog')
+    if (names.length === 0 || isBuiltIn || this.#draft.catalog.enums.has(name)) return
     this.#draft.unresolved(`type ${name}`, `type "${names.join('.')}" is not known to be harmless`, byteOffset(fields))
   }
 }

@@ -117,15 +117,6 @@ export function encodeNotification(processId: number, channel: string): Buffer {
   return Buffer.concat([header(backend.notificationResponse, body.length), body])
 }
 
-/** A message that is nothing but its type, such as NoData or ParseComplete. */
-export function encodeEmpty(type: number): Buffer {
-  return startFrame(type, 0)
-}
-
-export function encodeCommandComplete(tag: string): Buffer {
-  return encodeTexts(backend.commandComplete, [tag])
-}
-
 /** What an Authentication message asks for, by its number; `data` is what follows it. */
 export interface AuthenticationRequest {
   readonly number: number

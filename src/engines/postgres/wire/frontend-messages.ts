@@ -1,5 +1,4 @@
 import { BodyReader } from './body-reader.ts'
-import { frontend } from './message-type.ts'
 import { WireError } from './wire-error.ts'
 
 /** Messages of the client that the guard looks into. Each decoder takes the frame's body, without its header. */
@@ -79,27 +78,6 @@ export function decodeExecute(body: Buffer): ExecuteMessage {
 export function formatAt(formats: readonly number[], index: number): 0 | 1 {
   const format = formats.length === 1 ? formats[0] : formats[index]
   return format === 1 ? 1 : 0
-}
-
-/** A simple Query. */
-export function encodeQuery(sql: string): Buffer {
-  return frame(frontend.query, `${sql}\0`)
-}
-
-/** A Parse of the unnamed statement, without parameter types. */
-export function encodeParse(sql: string): Buffer {
-  return frame(frontend.parse, `\0${sql}\0\0\0`)
-}
-
-export function encodeDescribePortal(name: string): Buffer {
-  return frame(frontend.describe, `P${name}\0`)
-}
-
-function frame(type: number, body: string): Buffer {
-  const bytes = Buffer.from(`.....${body}`)
-  bytes.writeUInt8(type, 0)
-  bytes.writeInt32BE(bytes.length - 1, 1)
-  return bytes
 }
 
 function formats(reader: BodyReader): (0 | 1)[] {

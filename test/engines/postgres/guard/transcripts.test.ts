@@ -5,7 +5,15 @@ import { loadParser } from '../../../../src/engines/postgres/sql/parser.ts'
 import { compilePolicy } from '../../../../src/policy/compile.ts'
 import { Judge } from '../../../../src/proxy/judge.ts'
 import * as client from '../../../support/client-messages.ts'
-import { demoPolicyFiles, frozenWorld, newGuard, Outcome, play, replay, testDocument } from '../../../support/guard-driver.ts'
+import {
+  demoPolicyFiles,
+  frozenWorld,
+  newGuard,
+  Outcome,
+  play,
+  replay,
+  testDocument,
+} from '../../../support/guard-driver.ts'
 
 /** Transcripts are taken from a real PostgreSQL, then replayed cut at every byte: the effects must not change. */
 let postgres: LocalPostgres
@@ -39,11 +47,26 @@ const transcripts: Readonly<Record<string, { readonly sent: readonly Buffer[]; r
     got: 'CZEZCZTDCZ',
   },
   'an extended query with Describe': {
-    sent: [Buffer.concat([parse('', 'select email from customers where id = $1'), bind('', '', ['1']), describePortal(''), execute(''), sync()])],
+    sent: [
+      Buffer.concat([
+        parse('', 'select email from customers where id = $1'),
+        bind('', '', ['1']),
+        describePortal(''),
+        execute(''),
+        sync(),
+      ]),
+    ],
     got: '12TDCZ',
   },
   'an extended query without Describe, in binary': {
-    sent: [Buffer.concat([parse('', 'select email, id from customers where id = $1'), bind('', '', ['1'], [1]), execute(''), sync()])],
+    sent: [
+      Buffer.concat([
+        parse('', 'select email, id from customers where id = $1'),
+        bind('', '', ['1'], [1]),
+        execute(''),
+        sync(),
+      ]),
+    ],
     got: '12DCZ',
   },
   'a statement described, then run twice': {
@@ -56,7 +79,14 @@ const transcripts: Readonly<Record<string, { readonly sent: readonly Buffer[]; r
   },
   'a portal that is read in parts': {
     sent: [
-      Buffer.concat([parse('', 'select id, email from customers where id < 6'), bind('', ''), execute('', 2), execute('', 2), execute('', 2), sync()]),
+      Buffer.concat([
+        parse('', 'select id, email from customers where id < 6'),
+        bind('', ''),
+        execute('', 2),
+        execute('', 2),
+        execute('', 2),
+        sync(),
+      ]),
     ],
     got: '12DDsDDsDCZ',
   },
@@ -79,24 +109,51 @@ const transcripts: Readonly<Record<string, { readonly sent: readonly Buffer[]; r
     got: '12CEZ',
   },
   'an error of the database in the middle of a pipeline': {
-    sent: [Buffer.concat([parse('', 'select 1/0'), bind('', ''), execute(''), parse('', 'select 1'), bind('', ''), execute(''), sync()]), query('select 1')],
+    sent: [
+      Buffer.concat([
+        parse('', 'select 1/0'),
+        bind('', ''),
+        execute(''),
+        parse('', 'select 1'),
+        bind('', ''),
+        execute(''),
+        sync(),
+      ]),
+      query('select 1'),
+    ],
     // Bind plans, and planning folds 1/0: that is why nothing undecided may get as far as Bind.
     got: '1EZTDCZ',
   },
   'Bind of a statement nobody prepared': { sent: [Buffer.concat([bind('', 'nope'), execute(''), sync()])], got: 'EZ' },
-  'a COPY out of an unclassified table': { sent: [query('copy (select id from orders where id < 3) to stdout')], got: 'HddcCZ' },
+  'a COPY out of an unclassified table': {
+    sent: [query('copy (select id from orders where id < 3) to stdout')],
+    got: 'HddcCZ',
+  },
   'a COPY out of a classified one': { sent: [query('copy customers to stdout')], got: 'EZ' },
   'a function call by OID': { sent: [client.functionCall(1299), query('select 1')], got: 'EZTDCZ' },
   'SQL PREPARE and EXECUTE': {
-    sent: [query('prepare p as select email from customers where id = $1'), query('execute p(1)'), query('deallocate p'), query('execute p(1)')],
+    sent: [
+      query('prepare p as select email from customers where id = $1'),
+      query('execute p(1)'),
+      query('deallocate p'),
+      query('execute p(1)'),
+    ],
     got: 'CZTDCZCZEZ',
   },
   'a cursor': {
-    sent: [query('begin'), query('declare c cursor for select email from customers order by id'), query('fetch 2 from c'), query('commit')],
+    sent: [
+      query('begin'),
+      query('declare c cursor for select email from customers order by id'),
+      query('fetch 2 from c'),
+      query('commit'),
+    ],
     got: 'CZCZTDDCZCZ',
   },
   'SQL EXECUTE of a statement the protocol prepared': {
-    sent: [Buffer.concat([parse('shared', 'select email from customers where id = 3'), sync()]), query('execute shared')],
+    sent: [
+      Buffer.concat([parse('shared', 'select email from customers where id = 3'), sync()]),
+      query('execute shared'),
+    ],
     got: '1ZTDCZ',
   },
 }
@@ -126,7 +183,11 @@ describe.each(Object.entries(transcripts))('%s', (_name, { sent, got }) => {
 })
 
 test('every statement has a started and a finished record, in that order', async () => {
-  const { outcome } = await play(postgres, [query('select 1; select 2'), query('drop table orders'), query('select 1/0')], judge)
+  const { outcome } = await play(
+    postgres,
+    [query('select 1; select 2'), query('drop table orders'), query('select 1/0')],
+    judge,
+  )
   const kinds = outcome.entries.map(({ kind, id }) => `${kind} ${id}`)
   const started = kinds.filter((kind) => kind.startsWith('statement.started'))
 
@@ -147,7 +208,8 @@ test('nothing of a result is sent ahead of its record', async () => {
     for (const effect of from === 'client' ? guard.fromClient(bytes) : guard.fromServer(bytes)) {
       if (effect.kind === 'record') recorded = effect.ticket
       if (effect.kind === 'send' && effect.after > recorded) wrong.push('after a record that does not exist')
-      if (effect.kind === 'send' && effect.to === 'client' && recorded > 0 && effect.after === 0) wrong.push('ahead of its record')
+      if (effect.kind === 'send' && effect.to === 'client' && recorded > 0 && effect.after === 0)
+        wrong.push('ahead of its record')
     }
   }
 
@@ -181,7 +243,11 @@ test('an approval releases exactly the bytes that were held', () => {
   outcome.take(guard.holdSettled(1, { kind: 'approved', request: 'req_1', approvers: ['a'] }))
 
   expect(Buffer.concat(outcome.toServer).subarray(0, sent.length)).toEqual(sent)
-  expect(outcome.entries.filter((entry) => entry.kind === 'statement.started').map(({ verdict }) => verdict)).toEqual(['held', 'approved', 'allowed'])
+  expect(outcome.entries.filter((entry) => entry.kind === 'statement.started').map(({ verdict }) => verdict)).toEqual([
+    'held',
+    'approved',
+    'allowed',
+  ])
 })
 
 test.each([
