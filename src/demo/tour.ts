@@ -180,7 +180,7 @@ async function watch(child: ChildProcess, step: Step): Promise<Outcome> {
   let [stdout, stderr] = ['', '']
   let acting: Promise<void> | undefined
   const look = (): void => {
-    const match = acting ? null : step.meanwhile?.when.exec(`${stdout}\n${stderr}`)
+    const match = acting !== undefined ? null : step.meanwhile?.when.exec(`${stdout}\n${stderr}`)
     if (match && step.meanwhile) acting = step.meanwhile.act(match)
     // Its failure is awaited below; until then it must not count as unhandled.
     acting?.catch(() => undefined)

@@ -152,6 +152,30 @@ describe('exec', () => {
   })
 })
 
+test('a database that does not answer ends with exit 10, for exec and connect alike', async () => {
+  const flags = ['--host', '127.0.0.1', '--port', '1', '--database', 'shop', '--env', 'prod', '--user', 'app']
+  await as(
+    'approver',
+    ['admin', 'connection', 'create', 'dead-db', ...flags, '--sslmode', 'disable', '--password-stdin'],
+    'pw',
+  )
+  const executed = await as('developer', ['exec', 'dead-db', '-o', 'json', '--', 'select 1'])
+  const connected = await as('developer', ['connect', 'dead-db', '-o', 'json'])
+
+  for (const finished of [executed, connected]) {
+    expect(finished).toMatchObject({ exit: 10, stdout: '' })
+    expect(errorOf(finished)).toMatchObject({ code: 'DATABASE_UNREACHABLE', ran: 'nothing', retryable: true })
+  }
+})
+
+test('rows of COPY go by another way, and are not passed over in silence', async () => {
+  const out = await exec('copy orders to stdout', '-o', 'json')
+  const into = await exec('copy orders from stdin', '-o', 'json')
+
+  expect(errorOf(out)).toMatchObject({ code: 'USAGE', ran: 'all', next: ['hoop psql CONNECTION'] })
+  expect(errorOf(into)).toMatchObject({ code: 'USAGE', ran: 'nothing', next: ['hoop psql CONNECTION'] })
+})
+
 describe('an approval', () => {
   const raise = 'update employees set salary = 5000 where id = 3'
 
