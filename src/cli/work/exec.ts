@@ -39,6 +39,7 @@ export interface ExecListener {
 }
 
 const cancelGraceMs = 5_000
+const maxResultBytes = 64 * 1024 * 1024
 
 /**
  * Runs statements one after another through the guard and stops at the first that fails. True: all of every result was
@@ -106,14 +107,21 @@ class Execution {
     this.#limitTime()
     const startedMs = performance.now()
     try {
-      const result = await this.#client.run(statements[index] ?? '', maxRows)
+      const result = await this.#client.run(statements[index] ?? '', {
+        maxRows,
+        maxBytes: maxResultBytes,
+        // A write is let finish, and so is a transaction, which a cancel would undo.
+        onFull: () => {
+          if (!isInTransaction && !this.#watch.mayHaveWritten) this.#client.cancel()
+        },
+      })
       this.#listener.result({
         ...result,
         masked: (this.#watch.started?.masked ?? []).map((column) => column.slice(column.lastIndexOf('.') + 1)),
         audit: this.#watch.started?.id ?? null,
         durationMs: this.#watch.finished?.durationMs ?? performance.now() - startedMs,
       })
-      return !result.truncated
+      return result.cutBy === null
     } catch (error) {
       const progress = { index, total: statements.length, isInTransaction }
       const failure = execError(error, { watch: this.#watch, progress, stoppedBy: this.#stoppedBy })

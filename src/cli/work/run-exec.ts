@@ -35,8 +35,9 @@ export async function runExec(asked: Asked, limits: Limits, output: ExecOutput):
     interrupt.stop()
   }
   if (!isComplete && !limits.mayBePartial) {
-    throw new AppError('RESULT_CUT', `The result was cut after ${limits.maxRows} rows; they are on stdout`, {
-      hint: 'Take more: --max-rows 100000, or 0 for all\nTake what there is: --allow-partial',
+    const most = limits.maxRows === 0 ? '64 MiB' : `${limits.maxRows} rows or 64 MiB`
+    throw new AppError('RESULT_CUT', `The result was cut at ${most}; what came before is on stdout`, {
+      hint: 'Take more rows: --max-rows 100000, or 0; for whole tables hoop psql\nTake what there is: --allow-partial',
     })
   }
 }
@@ -62,8 +63,8 @@ function printResult(result: ExecResult, { format, isTty, say }: ExecOutput): vo
   if (result.isCopy) {
     throw new AppError('USAGE', 'Cannot print rows of COPY', { hint: 'hoop psql CONNECTION', ran: 'all' })
   }
-  const { masked, audit, truncated } = result
-  const notes = { rowCount: result.rows.length, truncated, masked, audit }
+  const { masked, audit, cutBy } = result
+  const notes = { rowCount: result.rows.length, truncated: cutBy !== null, masked, audit }
   if (result.returnsRows || format === 'json') {
     const lines = resultLines(result, notes, { format, isTty })
     if (lines.length > 0) process.stdout.write(`${lines.join('\n')}\n`)
@@ -72,8 +73,8 @@ function printResult(result: ExecResult, { format, isTty, say }: ExecOutput): vo
 }
 
 /** `2 rows, 31 ms. Masked: email. Audit evt_…` */
-function footer({ returnsRows, rows, tag, truncated, masked, audit, durationMs }: ExecResult): string {
-  const count = `${rows.length} ${rows.length === 1 ? 'row' : 'rows'}${truncated ? ' and more' : ''}`
+function footer({ returnsRows, rows, tag, cutBy, masked, audit, durationMs }: ExecResult): string {
+  const count = `${rows.length} ${rows.length === 1 ? 'row' : 'rows'}${cutBy === null ? '' : ' and more'}`
   const parts = [
     `${returnsRows ? count : tag || 'Done'}, ${Math.round(durationMs)} ms`,
     ...(masked.length > 0 ? [`Masked: ${[...new Set(masked)].join(', ')}`] : []),

@@ -5,7 +5,7 @@ import type { AppError } from '../../base/app-error.ts'
 import type { Secret } from '../../base/secret.ts'
 import { encodeCancelRequest } from '../../engines/postgres/wire/startup.ts'
 import { memorySocket } from './memory-socket.ts'
-import { Statement, type StatementResult } from './statement.ts'
+import { Statement, type StatementLimits, type StatementResult } from './statement.ts'
 
 /** How to get in: the local credentials of one session. */
 export interface StatementClientOptions {
@@ -61,10 +61,10 @@ export class StatementClient {
     return status === 'T' || status === 'E'
   }
 
-  /** Runs one statement; 0 rows means no limit. Rejects with the far end's error, or with why the connection broke. */
-  async run(sql: string, maxRows: number): Promise<StatementResult> {
+  /** Runs one statement. Rejects with the far end's error, or with why the connection broke. */
+  async run(sql: string, limits: StatementLimits): Promise<StatementResult> {
     if (this.#broken !== undefined) throw this.#broken
-    return this.#client.query(new Statement(sql, maxRows)).done
+    return this.#client.query(new Statement(sql, limits)).done
   }
 
   /** Asks for the statement under way to be cancelled; the answer comes to whoever waits for that statement. */

@@ -1,4 +1,5 @@
 import type { Connection, Submittable } from 'pg'
+import { AppError } from '../../base/app-error.ts'
 import type { ResultColumn, ResultSet } from '../output/result-set.ts'
 import { typeName } from './type-name.ts'
 
@@ -7,9 +8,19 @@ export interface StatementResult extends ResultSet {
   /** The database's own word, as in `UPDATE 37`; empty when the rows were cut, for then it says none. */
   readonly tag: string
   readonly returnsRows: boolean
-  readonly truncated: boolean
+  /** What cut it: the limit of rows, or that of bytes. */
+  readonly cutBy: 'rows' | 'bytes' | null
   /** It was a COPY whose rows came by another way than a result. */
   readonly isCopy: boolean
+}
+
+/** What a statement may return, and whom to tell when that is too little. */
+export interface StatementLimits {
+  /** 0: all of them. */
+  readonly maxRows: number
+  readonly maxBytes: number
+  /** The bytes are used up: what still comes is dropped. Told once. */
+  readonly onFull: () => void
 }
 
 /**
@@ -20,17 +31,18 @@ export class Statement implements Submittable {
   readonly text: string
   readonly name = ''
   readonly done: Promise<StatementResult>
-  readonly #limit: number
+  readonly #limits: StatementLimits
   readonly #columns: ResultColumn[] = []
   readonly #rows: (string | null)[][] = []
   #settle: { resolve: (result: StatementResult) => void; reject: (error: unknown) => void } | undefined
   #tag = ''
   #returnsRows = false
   #isCopy = false
+  #bytes = 0
 
-  constructor(text: string, maxRows: number) {
+  constructor(text: string, limits: StatementLimits) {
     this.text = text
-    this.#limit = maxRows
+    this.#limits = limits
     this.done = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject }
     })
@@ -41,7 +53,8 @@ export class Statement implements Submittable {
     connection.bind({ values: [] }, false)
     connection.describe({ type: 'P', name: '' }, false)
     // One more than wanted tells whether there were more; 0 means all of them.
-    connection.execute({ portal: '', rows: String(this.#limit === 0 ? 0 : this.#limit + 1) }, false)
+    const { maxRows } = this.#limits
+    connection.execute({ portal: '', rows: String(maxRows === 0 ? 0 : maxRows + 1) }, false)
     connection.sync()
   }
 
@@ -54,8 +67,15 @@ export class Statement implements Submittable {
     this.#columns.push(...fields.map(({ name, dataTypeID }) => ({ name, type: typeName(dataTypeID) })))
   }
 
-  handleDataRow({ fields }: { readonly fields: (string | null)[] }): void {
-    this.#rows.push(fields)
+  handleDataRow({ fields, length }: { readonly fields: (string | null)[]; readonly length: number }): void {
+    if (this.#isFull) return
+    this.#bytes += length
+    if (this.#isFull) this.#limits.onFull()
+    else this.#rows.push(fields)
+  }
+
+  get #isFull(): boolean {
+    return this.#bytes > this.#limits.maxBytes
   }
 
   handlePortalSuspended(): void {
@@ -81,17 +101,27 @@ export class Statement implements Submittable {
 
   /** The driver forgets a statement at its first error; what follows is another's. */
   handleError(error: unknown): void {
-    this.#settle?.reject(error)
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (this.#isCopy) {
+      const hint = 'hoop psql CONNECTION'
+      this.#settle?.reject(new AppError('USAGE', 'Cannot copy rows in: hoop exec has none', { hint, cause: error }))
+    } else if (this.#isFull && code === '57014') {
+      // It was cancelled because enough had come.
+      this.handleReadyForQuery()
+    } else {
+      this.#settle?.reject(error)
+    }
   }
 
   handleReadyForQuery(): void {
-    const truncated = this.#limit > 0 && this.#rows.length > this.#limit
+    const { maxRows } = this.#limits
+    const isBeyond = maxRows > 0 && this.#rows.length > maxRows
     this.#settle?.resolve({
       columns: this.#columns,
-      rows: truncated ? this.#rows.slice(0, this.#limit) : this.#rows,
+      rows: isBeyond ? this.#rows.slice(0, maxRows) : this.#rows,
       tag: this.#tag,
       returnsRows: this.#returnsRows,
-      truncated,
+      cutBy: this.#isFull ? 'bytes' : isBeyond ? 'rows' : null,
       isCopy: this.#isCopy,
     })
   }
