@@ -32,6 +32,8 @@ export default class Connect extends HoopCommand {
     const { runConnect } = await import('../work/run-connect.ts')
     const { reason, ticket } = flags
     const forMs = flags.for === undefined ? undefined : parseDurationMs(flags.for)
+    const isDrawn = !this.globals.isPlain && !this.globals.isQuiet && this.rest === null && this.globals.output === null
+    const view = isDrawn ? await this.#draw() : undefined
     const exit = await runConnect(
       { context: this.globals.context, connection: args.connection, reason, ticket, forMs },
       {
@@ -44,10 +46,17 @@ export default class Connect extends HoopCommand {
         isJson: this.globals.output === 'json' || this.globals.output === 'jsonl',
         isDebug: this.globals.isDebug,
         print: (line) => this.print(line),
-        say: (line, tone) => this.say(line, tone),
+        say: (line, tone) => (view ? view.say(line, tone) : this.say(line, tone)),
+        ...(view ? { onEvent: view.onEvent } : {}),
       },
-    )
+    ).finally(() => view?.close())
     if (exit !== 0) this.exit(exit)
+  }
+
+  /** On a terminal: a line that stays below what is said. */
+  async #draw(): Promise<import('../work/connect-screen.ts').ConnectScreen> {
+    const { openConnectScreen } = await import('../work/connect-screen.ts')
+    return openConnectScreen(process.stderr)
   }
 
   /** A script must tell a failure of hoop from one of its program. */

@@ -27,6 +27,8 @@ export interface ConnectOutput {
   readonly isDebug: boolean
   readonly print: (line: string) => void
   readonly say: (line: string, tone?: Tone) => void
+  /** Told of everything that happens, for a view that draws it. */
+  readonly onEvent?: (event: SessionEvent) => void
 }
 
 type Asked = Pick<SessionRequest, 'context' | 'connection' | 'reason' | 'ticket' | 'forMs'>
@@ -78,7 +80,10 @@ async function hold(open: OpenPort, { options, output, interrupt, ended }: Holdi
     const ready = readyEvent(open)
     if (options.readyFile !== undefined) writeReadyFile(options.readyFile, ready)
     if (output.isJson) tell(ready)
-    else for (const line of readyLines(open, options.child !== null)) output.say(line)
+    else {
+      for (const line of readyLines(open, options.child !== null)) output.say(line)
+      output.onEvent?.(ready)
+    }
     if (options.child !== null) {
       interrupt.stop()
       return await runProgram(open, options.child)
@@ -142,6 +147,7 @@ export class ChildNotRun extends AppError {
 /** stdout belongs to the child when there is one. */
 function teller(output: ConnectOutput, hasChild: boolean): (event: SessionEvent) => void {
   return (event) => {
+    output.onEvent?.(event)
     if (output.isJson) return hasChild ? output.say(jsonText(event)) : output.print(jsonText(event))
     if (event.event === 'statement' && !hasChild) {
       const { text, tone } = statementLine(event)
