@@ -1,9 +1,5 @@
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import cookie from '@fastify/cookie'
-import helmet from '@fastify/helmet'
-import rateLimit from '@fastify/rate-limit'
-import fastify, { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { getDiscovery, getMe } from '../api/server.ts'
 import { AppError } from '../base/app-error.ts'
 import type { Clock, Log, Random } from '../base/ports.ts'
@@ -16,15 +12,17 @@ import { type ServerConfig, storeOf } from './config.ts'
 import { createConnectionStore } from './connections/connection-store.ts'
 import { registerConnections } from './connections/routes.ts'
 import { audienceOf, cliClientId, issuerOf, type ServerContext } from './context.ts'
+import { createApp } from './http/create-app.ts'
+import { type Listening, listenOn } from './http/listening.ts'
 import { registerRoute } from './http/register-route.ts'
-import { openSeal } from './keys/seal.ts'
+import { openSeal, type Seal } from './keys/seal.ts'
 import { loadServerKeys } from './keys/server-keys.ts'
 import { createPolicyStore } from './policies/policy-store.ts'
 import { registerPolicies } from './policies/routes.ts'
 import { registerSessions } from './sessions/routes.ts'
 import { createSessionStore } from './sessions/session-store.ts'
 import { startSweeper } from './sessions/sweeper.ts'
-import { openStore } from './store/open-store.ts'
+import { openStore, type Store } from './store/open-store.ts'
 
 /** What the root gives a server: the world, and how people sign in. */
 export interface ServerPorts {
@@ -43,109 +41,109 @@ export interface RunningServer {
   close(): Promise<void>
 }
 
-const bodyLimitBytes = 32 * 1024 * 1024
-
 /**
- * Starts a server: store, keys, issuer, routes, sweeper.
- * @throws AppError `CONFIG_INVALID`, `LOCAL_STATE` or `PORT_IN_USE`
+ * Starts a server: port, store, keys, issuer, routes, sweeper.
+ * @throws AppError `CONFIG_INVALID`, `LOCAL_STATE` or `PORT_IN_USE`, with nothing left open
  */
 export async function startServer(config: ServerConfig, ports: ServerPorts): Promise<RunningServer> {
-  if (!ports.signIn) {
+  const { signIn } = ports
+  if (!signIn) {
     throw new AppError('CONFIG_INVALID', 'Cannot start the server: nobody could sign in', {
       hint: 'An identity provider behind the server is to come; hoop demo shows the rest',
     })
   }
-  const seal = openSeal(join(config.dataDir, 'server.key'))
-  const store = await openStore(storeOf(config))
-  const app = fastify({
-    bodyLimit: bodyLimitBytes,
-    trustProxy: config.url?.startsWith('https:') ?? false,
-    forceCloseConnections: true,
-  })
+  const listening = await listenOn(config.listen)
+  let store: Store | undefined
   try {
-    const url = await listen(
-      app,
-      config,
-      async (address) => {
-        const keys = await loadServerKeys(store, seal)
-        const context: ServerContext = {
-          config,
-          url: config.url?.replace(/\/$/, '') ?? address,
-          version: ports.version,
-          isDemo: ports.isDemo,
-          store,
-          seal,
-          keys,
-          clock: ports.clock,
-          random: ports.random,
-          log: ports.log,
-          people: configuredPeople(config),
-          connections: createConnectionStore(store, seal),
-          policies: createPolicyStore({ store, keys, clock: ports.clock, tenant: config.tenant }),
-          sessions: createSessionStore(store, ports.clock),
-        }
-        return context
-      },
-      ports.signIn,
-    )
-    return url
+    const seal = openSeal(join(config.dataDir, 'server.key'))
+    store = await openStore(storeOf(config), ports.log)
+    const context = await prepare(config, ports, { seal, store, address: listening.url })
+    const app = await serve(listening, context, signIn)
+    return running(listening, context, app)
   } catch (error) {
-    await app.close()
-    await store.close()
+    listening.server.closeAllConnections()
+    await listening.close()
+    await store?.close()
     throw error
   }
 }
 
-/** The port is taken first, because the issuer's name holds it; nothing is answered until everything is registered. */
-async function listen(
-  app: FastifyInstance,
+async function prepare(
   config: ServerConfig,
-  prepare: (address: string) => Promise<ServerContext>,
-  signIn: SignInMethod,
-): Promise<RunningServer> {
-  const { host, port } = config.listen
-  const free = port === 0 ? await freePort(host) : port
-  const shown = host === '127.0.0.1' || host === '0.0.0.0' ? '127.0.0.1' : host
-  const context = await prepare(`http://${shown}:${free}`)
-  await register(app, context, signIn)
-  try {
-    await app.listen({ host, port: free })
-  } catch (error) {
-    const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
-    throw new AppError(
-      isTaken ? 'PORT_IN_USE' : 'LOCAL_STATE',
-      `Cannot listen on ${host}:${free}: ${isTaken ? 'the port is in use' : String(error)}`,
-      {
-        cause: error,
-        hint: 'Stop what listens there, or choose another port',
-      },
-    )
+  ports: ServerPorts,
+  world: { readonly seal: Seal; readonly store: Store; readonly address: string },
+): Promise<ServerContext> {
+  const { clock, random, log, version, isDemo } = ports
+  const { seal, store, address } = world
+  const keys = await loadServerKeys(store, seal)
+  return {
+    config,
+    url: config.url?.replace(/\/$/, '') ?? address,
+    version,
+    isDemo,
+    store,
+    seal,
+    keys,
+    clock,
+    random,
+    log,
+    people: configuredPeople(config),
+    connections: createConnectionStore(store, seal),
+    policies: createPolicyStore({ store, keys, clock, tenant: config.tenant }),
+    sessions: createSessionStore(store, clock),
   }
+}
+
+async function serve(listening: Listening, context: ServerContext, method: SignInMethod): Promise<FastifyInstance> {
+  const { app, serve } = await createApp(listening, {
+    log: context.log,
+    isBehindProxy: context.config.url?.startsWith('https:') ?? false,
+  })
+  registerHealth(app, context)
+  registerServer(app, context)
+  await registerSignIn(app, { context, issuer: await createIssuer(context), method })
+  registerConnections(app, context)
+  registerPolicies(app, context)
+  registerSessions(app, context)
+  registerApprovals(app, context)
+  registerAuditLog(app, context)
+  await serve()
+  return app
+}
+
+function running(listening: Listening, context: ServerContext, app: FastifyInstance): RunningServer {
   const sweeper = startSweeper(context)
+  const close = async (): Promise<void> => {
+    await sweeper.stop()
+    await listening.close()
+    await app.close()
+    await context.store.close()
+  }
+  let closing: Promise<void> | undefined
   return {
     url: context.url,
-    async close() {
-      await sweeper.stop()
-      await app.close()
-      await context.store.close()
+    close() {
+      closing ??= close()
+      return closing
     },
   }
 }
 
-async function register(app: FastifyInstance, context: ServerContext, signIn: SignInMethod): Promise<void> {
-  await app.register(helmet, { contentSecurityPolicy: false })
-  await app.register(cookie)
-  await app.register(rateLimit, { max: 6_000, timeWindow: '1 minute' })
-  app.addContentTypeParser('application/x-www-form-urlencoded', (request, payload, done) => {
-    // The issuer reads its own bodies.
-    if (request.url.startsWith('/oidc/')) return done(null)
-    let body = ''
-    payload.on('data', (chunk: Buffer) => {
-      if (body.length < 65_536) body += chunk.toString('utf8')
-    })
-    payload.on('end', () => done(null, new URLSearchParams(body)))
+/** For whatever watches the server: well only while its store answers. */
+function registerHealth(app: FastifyInstance, { store, version, log }: ServerContext): void {
+  app.get('/healthz', async (_request, reply) => {
+    try {
+      await store.db.selectFrom('keys').select('name').limit(1).execute()
+      return { ok: true, version }
+    } catch (error) {
+      log.error('the store does not answer', { error })
+      return reply.status(503).send({ ok: false, version })
+    }
   })
-  app.get('/healthz', async () => ({ ok: true, version: context.version }))
+}
+
+/** What the server says of itself, and of whoever asks. */
+function registerServer(app: FastifyInstance, context: ServerContext): void {
   registerRoute(app, context, {
     route: getDiscovery,
     handle: async () => ({
@@ -160,19 +158,4 @@ async function register(app: FastifyInstance, context: ServerContext, signIn: Si
     }),
   })
   registerRoute(app, context, { route: getMe, handle: async ({ caller }) => caller })
-  registerSignIn(app, context, await createIssuer(context), signIn)
-  registerConnections(app, context)
-  registerPolicies(app, context)
-  registerSessions(app, context)
-  registerApprovals(app, context)
-  registerAuditLog(app, context)
-}
-
-async function freePort(host: string): Promise<number> {
-  const { createServer } = await import('node:net')
-  const probe = createServer()
-  await new Promise<void>((resolve) => probe.listen(0, host, resolve))
-  const { port } = probe.address() as AddressInfo
-  await new Promise((resolve) => probe.close(resolve))
-  return port
 }

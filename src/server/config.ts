@@ -18,18 +18,27 @@ const roles = z.enum(['admin', 'policy-author', 'approver', 'auditor'])
 
 const configFile = z.strictObject({
   /** Address people reach the server at. Defaults to the one it listens on. */
-  url: z.url().optional(),
-  listen: z.strictObject({ host: z.string(), port: z.int().min(0).max(65_535) }),
+  url: z.string().refine(isServerUrl, 'https://HOST, without a path; http only for a loopback address').optional(),
+  listen: z.strictObject({ host: z.string().min(1), port: z.int().min(0).max(65_535) }),
   tenant: z.string().regex(/^[a-z0-9-]{1,63}$/),
   /** Folder for the key file and, unless said otherwise, the SQLite file. */
-  dataDir: z.string(),
+  dataDir: z.string().min(1),
   store: z
     .discriminatedUnion('kind', [
       z.strictObject({ kind: z.literal('sqlite') }),
-      z.strictObject({ kind: z.literal('postgres'), url: z.string() }),
+      z.strictObject({
+        kind: z.literal('postgres'),
+        url: z
+          .string()
+          .refine(
+            (url) => /^postgres(ql)?:\/\/./.test(url) && URL.canParse(url),
+            'postgresql://USER:PASSWORD@HOST/DATABASE',
+          )
+          .transform((url) => new Secret(url)),
+      }),
     ])
     .default({ kind: 'sqlite' }),
-  identity: z.strictObject({ people: z.array(person) }),
+  identity: z.strictObject({ people: z.array(person).refine(eachOnce, 'two people have the same sub or email') }),
   /** Rights at the server itself, by group. */
   roles: z.record(z.string(), z.array(roles)).default({}),
   /** Seconds without a heartbeat after which a session counts as over; never less than the connection's offlineFor. */
@@ -62,9 +71,19 @@ export function readServerConfig(text: string, folder: string): ServerConfig {
   return { ...parsed.data, dataDir: isAbsolute(dataDir) ? dataDir : join(folder, dataDir) }
 }
 
+/** Tokens go there: in clear only where they do not leave the machine. The API and the issuer hang right below it. */
+function isServerUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, hostname, href, origin } = new URL(text)
+  const isLoopback = ['127.0.0.1', 'localhost', '[::1]'].includes(hostname)
+  return (protocol === 'https:' || (protocol === 'http:' && isLoopback)) && href === `${origin}/`
+}
+
+function eachOnce(people: readonly Person[]): boolean {
+  return (['sub', 'email'] as const).every((key) => new Set(people.map((one) => one[key])).size === people.length)
+}
+
 /** Where the store of a config is. */
 export function storeOf(config: ServerConfig): { kind: 'sqlite'; file: string } | { kind: 'postgres'; url: Secret } {
-  return config.store.kind === 'sqlite'
-    ? { kind: 'sqlite', file: join(config.dataDir, 'hoop.sqlite') }
-    : { kind: 'postgres', url: new Secret(config.store.url) }
+  return config.store.kind === 'sqlite' ? { kind: 'sqlite', file: join(config.dataDir, 'hoop.sqlite') } : config.store
 }

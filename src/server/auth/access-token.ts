@@ -1,4 +1,4 @@
-import { createLocalJWKSet, errors, jwtVerify } from 'jose'
+import { errors, jwtVerify } from 'jose'
 import type { Me } from '../../api/server.ts'
 import { AppError } from '../../base/app-error.ts'
 import { audienceOf, issuerOf, type ServerContext } from '../context.ts'
@@ -19,9 +19,8 @@ export async function authenticate(context: ServerContext, header: string): Prom
 }
 
 async function subjectOf(context: ServerContext, token: string): Promise<string> {
-  const { d: _private, ...publicJwk } = context.keys.issuerJwk
   try {
-    const { payload } = await jwtVerify(token, createLocalJWKSet({ keys: [publicJwk] }), {
+    const { payload } = await jwtVerify(token, context.keys.issuerPublic, {
       issuer: issuerOf(context),
       audience: audienceOf(context),
       typ: 'at+jwt',

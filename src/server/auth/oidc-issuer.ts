@@ -1,24 +1,30 @@
 import type { Configuration, default as Provider } from 'oidc-provider'
-import { AppError } from '../../base/app-error.ts'
 import { audienceOf, cliClientId, issuerOf, type ServerContext } from '../context.ts'
 import { OidcAdapter } from './oidc-adapter.ts'
+import { messagePage, pageHeaders } from './pages.ts'
 
-/** Seconds: an access token is short because groups are not in it; a refresh token lasts one on-call shift. */
+/** Seconds: an access token is short because groups are not in it; a sign-in lasts one on-call shift, less when unused. */
 const accessTokenS = 300
 const shiftS = 12 * 3_600
+const idleS = 8 * 3_600
+
+type OidcModule = typeof import('oidc-provider')
 
 /** The server's own OIDC issuer: authorization code with PKCE for the command, and nothing else. */
 export async function createIssuer(context: ServerContext): Promise<Provider> {
-  const { default: OidcProvider } = await importQuietly()
-  const issuer = new OidcProvider(issuerOf(context), configuration(context))
+  const { default: OidcProvider, errors } = await importQuietly()
+  const issuer = new OidcProvider(issuerOf(context), configuration(context, errors))
+  // What it names of itself comes from the headers that `canonicalRequest` sets, never from what a client sent.
+  issuer.proxy = true
   issuer.on('server_error', (_ctx, error) => context.log.error('issuer failed', { error }))
   return issuer
 }
 
-function configuration(context: ServerContext): Configuration {
-  const audience = audienceOf(context)
+function configuration(context: ServerContext, errors: OidcModule['errors']): Configuration {
+  const { store, seal, clock } = context
+  const alreadyUsed = () => new errors.InvalidGrant('it has been used already')
   return {
-    adapter: (kind: string) => new OidcAdapter(kind, context.store, context.clock),
+    adapter: (kind: string) => new OidcAdapter(kind, { store, seal, clock, alreadyUsed }),
     clients: [
       {
         client_id: cliClientId,
@@ -41,6 +47,8 @@ function configuration(context: ServerContext): Configuration {
     responseTypes: ['code'],
     interactions: { url: (_ctx, interaction) => `/sign-in/${interaction.uid}` },
     issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    // No key of the client's is bound to it, so a stolen one must show: its second use ends the sign-in. A client that dies
+    // between asking and saving signs in again.
     rotateRefreshToken: true,
     ttl: {
       AccessToken: accessTokenS,
@@ -48,15 +56,19 @@ function configuration(context: ServerContext): Configuration {
       IdToken: accessTokenS,
       Interaction: 600,
       Grant: shiftS,
-      RefreshToken: shiftS,
+      RefreshToken: idleS,
       Session: shiftS,
     },
     features: {
       devInteractions: { enabled: false },
       userinfo: { enabled: false },
       rpInitiatedLogout: { enabled: false },
-      revocation: { enabled: true },
-      resourceIndicators: resourceIndicators(audience),
+      revocation: { enabled: true, allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId },
+      resourceIndicators: resourceIndicators(audienceOf(context), errors),
+    },
+    renderError: (ctx, out) => {
+      ctx.set({ ...pageHeaders })
+      ctx.body = messagePage('Not signed in', out.error_description ?? out.error)
     },
     findAccount: async (_ctx, sub) => {
       const person = context.people.find(sub)
@@ -68,13 +80,14 @@ function configuration(context: ServerContext): Configuration {
 /** Access tokens are JWTs (RFC 9068) for this API alone. */
 function resourceIndicators(
   audience: string,
+  errors: OidcModule['errors'],
 ): NonNullable<NonNullable<Configuration['features']>['resourceIndicators']> {
   return {
     enabled: true,
     defaultResource: () => audience,
     useGrantedResource: () => true,
     getResourceServerInfo: (_ctx, resource) => {
-      if (resource !== audience) throw new AppError('USAGE', 'Cannot give a token: the resource is not this server')
+      if (resource !== audience) throw new errors.InvalidTarget('the resource is not this server')
       return {
         scope: 'api',
         audience,
@@ -86,13 +99,21 @@ function resourceIndicators(
   }
 }
 
+let imported: Promise<OidcModule> | undefined
+
 /** The package says at import that Node 20 is not supported. It is tested here; the line would only worry people. */
-async function importQuietly(): Promise<typeof import('oidc-provider')> {
+function importQuietly(): Promise<OidcModule> {
+  // Once: two at a time would each put back what they found, the second one the silence of the first.
+  imported ??= withoutNotices(() => import('oidc-provider'))
+  return imported
+}
+
+async function withoutNotices<T>(work: () => Promise<T>): Promise<T> {
   const { warn, info } = globalThis.console
   const silence = () => undefined
   Object.assign(globalThis.console, { warn: silence, info: silence })
   try {
-    return await import('oidc-provider')
+    return await work()
   } finally {
     Object.assign(globalThis.console, { warn, info })
   }

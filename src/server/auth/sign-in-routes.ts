@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { default as Provider } from 'oidc-provider'
 import { audienceOf, type ServerContext } from '../context.ts'
@@ -8,82 +9,123 @@ export interface SignInMethod {
   readonly choices: readonly Choice[]
 }
 
+interface SignInPorts {
+  readonly context: ServerContext
+  readonly issuer: Provider
+  readonly method: SignInMethod
+}
+
+/** The pages' forms are a button each. */
+const formLimitBytes = 16_384
+
 /** Mounts the issuer below `/oidc` and its pages below `/sign-in`. */
-export function registerSignIn(
-  app: FastifyInstance,
-  context: ServerContext,
-  issuer: Provider,
-  method: SignInMethod,
-): void {
+export async function registerSignIn(app: FastifyInstance, ports: SignInPorts): Promise<void> {
+  await app.register((scope, _options, done) => {
+    mountIssuer(scope, ports)
+    done()
+  })
+  app.get('/sign-in/:uid', (request, reply) => page(ports, { request, reply }, show))
+  const form = { bodyLimit: formLimitBytes }
+  app.post('/sign-in/:uid/login', form, (request, reply) => page(ports, { request, reply }, logIn))
+  app.post('/sign-in/:uid/consent', form, (request, reply) => page(ports, { request, reply }, consent))
+}
+
+function mountIssuer(scope: FastifyInstance, { context, issuer }: SignInPorts): void {
   const serve = issuer.callback()
-  app.all('/oidc/*', async (request, reply) => {
+  // It reads its own bodies, up to a limit of its own.
+  scope.removeAllContentTypeParsers()
+  scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
+  scope.all('/oidc/*', async (request, reply) => {
     reply.hijack()
-    const raw = request.raw as typeof request.raw & { originalUrl?: string }
+    const raw = canonicalRequest(context, request)
     raw.originalUrl = raw.url ?? ''
     raw.url = raw.originalUrl.slice('/oidc'.length)
     await serve(raw, reply.raw)
   })
-
-  app.get('/sign-in/:uid', (request, reply) =>
-    guarded(request, reply, () => show(context, issuer, method, { request, reply })),
-  )
-
-  app.post('/sign-in/:uid/login', (request, reply) =>
-    guarded(request, reply, async () => {
-      const sub = formValue(request, 'sub')
-      if (!method.choices.some((choice) => choice.sub === sub))
-        return refuse(reply, 'Nobody of that name can sign in here.')
-      reply.hijack()
-      await issuer.interactionFinished(request.raw, reply.raw, { login: { accountId: sub, amr: ['click'] } })
-    }),
-  )
-
-  app.post('/sign-in/:uid/consent', (request, reply) =>
-    guarded(request, reply, async () => {
-      const details = await issuer.interactionDetails(request.raw, reply.raw)
-      const accountId = details.session?.accountId
-      if (formValue(request, 'consent') !== 'yes' || !accountId) return refuse(reply, 'Nothing was granted.')
-      const grant = new issuer.Grant({ accountId, clientId: String(details.params['client_id']) })
-      grant.addOIDCScope('openid')
-      grant.addResourceScope(audienceOf(context), 'api')
-      const grantId = await grant.save()
-      reply.hijack()
-      await issuer.interactionFinished(
-        request.raw,
-        reply.raw,
-        { consent: { grantId } },
-        { mergeWithLastSubmission: true },
-      )
-    }),
-  )
 }
 
-async function show(
-  context: ServerContext,
-  issuer: Provider,
-  method: SignInMethod,
-  { request, reply }: { request: FastifyRequest; reply: FastifyReply },
-): Promise<FastifyReply> {
-  const details = await issuer.interactionDetails(request.raw, reply.raw)
+interface Visit {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+}
+
+type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>
+type Step = (ports: SignInPorts, visit: Visit, interaction: Interaction) => Promise<FastifyReply>
+
+const show: Step = async ({ context, method }, { reply }, { uid, prompt, session }) => {
   reply.headers(pageHeaders)
-  if (details.prompt.name === 'login') return reply.send(choosePage(details.uid, method.choices, context.isDemo))
-  const person = context.people.find(details.session?.accountId ?? '')
-  return reply.send(consentPage(details.uid, 'hoop command', person?.email ?? 'nobody'))
+  if (prompt.name === 'login') return reply.send(choosePage(uid, method.choices, context.isDemo))
+  const person = context.people.find(session?.accountId ?? '')
+  return person
+    ? reply.send(consentPage(uid, 'hoop command', person.email))
+    : refuse(reply, 'This account is no longer known here.')
 }
 
-/** oidc-provider throws for an interaction that is over or not this browser's: that is a page, not a server error. */
-async function guarded<T>(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  work: () => Promise<T>,
-): Promise<T | FastifyReply> {
-  try {
-    return await work()
-  } catch (error) {
-    if (reply.sent) throw error
-    request.log.debug({ error }, 'sign-in page refused')
+const logIn: Step = async (ports, visit, { prompt }) => {
+  if (prompt.name !== 'login') return refuse(visit.reply, 'Who signs in is settled. Start again: hoop login')
+  const sub = formValue(visit.request, 'sub')
+  const isOffered = ports.method.choices.some((choice) => choice.sub === sub)
+  if (!isOffered) return refuse(visit.reply, 'Nobody of that name can sign in here.')
+  return finish(ports, visit, { login: { accountId: sub, amr: ['click'] } })
+}
+
+const consent: Step = async (ports, visit, { prompt, session, params }) => {
+  const { context, issuer } = ports
+  const accountId = session?.accountId
+  const isAsked = prompt.name === 'consent' && accountId !== undefined
+  if (!isAsked || formValue(visit.request, 'consent') !== 'yes') return refuse(visit.reply, 'Nothing was granted.')
+  const grant = new issuer.Grant({ accountId, clientId: String(params['client_id']) })
+  grant.addOIDCScope('openid')
+  grant.addResourceScope(audienceOf(context), 'api')
+  return finish(ports, visit, { consent: { grantId: await grant.save() } })
+}
+
+/** Hands the outcome to the issuer, and sends the browser back there. */
+async function finish(
+  { context, issuer }: SignInPorts,
+  { request, reply }: Visit,
+  result: Parameters<Provider['interactionResult']>[2],
+): Promise<FastifyReply> {
+  const raw = canonicalRequest(context, request)
+  const address = await issuer.interactionResult(raw, reply.raw, result, { mergeWithLastSubmission: true })
+  return reply.headers(pageHeaders).redirect(address, 303)
+}
+
+/** One page of a sign-in: of this browser's own, begun and not over. Anything else is a page that says so. */
+async function page(ports: SignInPorts, visit: Visit, step: Step): Promise<FastifyReply> {
+  const { request, reply } = visit
+  // A form that another site has sent. Browsers that do not say are kept out by the cookie, which is SameSite=Lax.
+  const isForeign = request.method === 'POST' && !isOwn(request.headers['sec-fetch-site'])
+  if (isForeign) return refuse(reply, 'This form came from another site.')
+  const interaction = await findInteraction(ports, visit)
+  if (interaction?.uid !== (request.params as { readonly uid: string }).uid) {
     return refuse(reply, 'This sign-in is over. Start again from the terminal: hoop login')
   }
+  return step(ports, visit, interaction)
+}
+
+async function findInteraction(
+  { context, issuer }: SignInPorts,
+  { request, reply }: Visit,
+): Promise<Interaction | null> {
+  try {
+    return await issuer.interactionDetails(canonicalRequest(context, request), reply.raw)
+  } catch (error) {
+    // Its way to say that the cookie or what it names is gone.
+    if (error instanceof Error && error.name === 'SessionNotFound') return null
+    throw error
+  }
+}
+
+function isOwn(site: string | readonly string[] | undefined): boolean {
+  return site === undefined || site === 'same-origin' || site === 'none'
+}
+
+/** The request as it would be at the server's own address: the issuer derives its endpoints and cookies from that. */
+function canonicalRequest(context: ServerContext, request: FastifyRequest): IncomingMessage & { originalUrl?: string } {
+  const { host, protocol } = new URL(context.url)
+  Object.assign(request.raw.headers, { 'x-forwarded-host': host, 'x-forwarded-proto': protocol.slice(0, -1) })
+  return request.raw
 }
 
 function refuse(reply: FastifyReply, text: string): FastifyReply {

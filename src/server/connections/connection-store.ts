@@ -1,4 +1,5 @@
 import type { ConnectionInput } from '../../api/connection.ts'
+import { canonicalJson, type Json } from '../../base/canonical-json.ts'
 import type { Seal } from '../keys/seal.ts'
 import type { Store } from '../store/open-store.ts'
 
@@ -13,8 +14,10 @@ export interface ConnectionStore {
 
 /** Keeps connections; the credential's password lies sealed beside the rest. */
 export function createConnectionStore(store: Store, seal: Seal): ConnectionStore {
-  const read = (row: { name: string; input: string; sealed: string }): StoredConnection =>
-    withPassword(JSON.parse(row.input) as ConnectionInput, seal.open(`connection:${row.name}`, row.sealed))
+  const read = (row: { input: string; sealed: string }): StoredConnection => {
+    const open = JSON.parse(row.input) as ConnectionInput
+    return withPassword(open, seal.open(labelOf(open), row.sealed))
+  }
   return {
     async find(name) {
       const row = await store.db.selectFrom('connections').selectAll().where('name', '=', name).executeTakeFirst()
@@ -25,10 +28,8 @@ export function createConnectionStore(store: Store, seal: Seal): ConnectionStore
     },
     async put(input) {
       const password = input.credentials.kind === 'lease' ? input.credentials.adminPassword : input.credentials.password
-      const row = {
-        input: JSON.stringify(withPassword(input, '')),
-        sealed: seal.close(`connection:${input.name}`, password),
-      }
+      const open = withPassword(input, '')
+      const row = { input: JSON.stringify(open), sealed: seal.close(labelOf(open), password) }
       await store.db
         .insertInto('connections')
         .values({ name: input.name, ...row })
@@ -36,6 +37,12 @@ export function createConnectionStore(store: Store, seal: Seal): ConnectionStore
         .execute()
     },
   }
+}
+
+/** All of the rest: whoever can write to the store cannot have the password sent to another host, or in clear. */
+function labelOf(open: ConnectionInput): string {
+  // Through JSON, as it came from there: an optional member that is not there is no member.
+  return `connection:${canonicalJson(JSON.parse(JSON.stringify(open)) as Json)}`
 }
 
 function withPassword(input: ConnectionInput, password: string): ConnectionInput {

@@ -1,9 +1,8 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
-import type { Problem } from '../../api/problem.ts'
-import type { Route } from '../../api/route.ts'
+import type { Route, RouteAuth } from '../../api/route.ts'
 import type { Me } from '../../api/server.ts'
-import { AppError, type ErrorCode } from '../../base/app-error.ts'
+import { AppError } from '../../base/app-error.ts'
 import { authenticate } from '../auth/access-token.ts'
 import type { ServerContext } from '../context.ts'
 import type { StoredSession } from '../sessions/session-store.ts'
@@ -17,42 +16,51 @@ export interface RouteInput<R extends Route> {
   readonly session: R['auth'] extends 'stream-key' ? StoredSession : undefined
 }
 
-/** Registers one route of the contract: authentication, then validation, then the handler, then the reply's own check. */
+/**
+ * Registers one route of the contract: authentication before a byte of the body is read, then validation, then the handler, then
+ * the reply's own check. What any of them throws is answered by the app's error handler.
+ */
 export function registerRoute<R extends Route>(
   app: FastifyInstance,
   context: ServerContext,
   route: { readonly route: R; readonly handle: (input: RouteInput<R>) => Promise<z.input<R['reply']>> },
 ): void {
-  const { method, path } = route.route
+  const { method, path, auth, params, query, body, reply } = route.route
+  const asking = new WeakMap<FastifyRequest, Asking>()
   app.route({
     method,
     url: path,
-    async handler(request, reply) {
-      try {
-        const input = await readInput(context, route.route, request)
-        return route.route.reply.parse(await route.handle(input))
-      } catch (error) {
-        return sendProblem(context, reply, error)
-      }
+    async onRequest(request) {
+      asking.set(request, await whoAsks(context, auth, request.headers.authorization ?? ''))
+    },
+    async handler(request) {
+      const input = {
+        params: parse(params, request.params),
+        query: parse(query, request.query),
+        body: parse(body, method === 'GET' ? {} : (request.body ?? {})),
+        ...asking.get(request),
+      } as RouteInput<R>
+      return reply.parse(await route.handle(input))
     },
   })
 }
 
-async function readInput<R extends Route>(
-  context: ServerContext,
-  route: R,
-  request: FastifyRequest,
-): Promise<RouteInput<R>> {
-  const header = request.headers.authorization ?? ''
-  const caller = route.auth === 'bearer' ? await authenticate(context, header) : undefined
-  const session = route.auth === 'stream-key' ? await streamOf(context, header) : undefined
-  return {
-    params: parse(route.params, request.params),
-    query: parse(route.query, request.query),
-    body: parse(route.body, route.method === 'GET' ? {} : (request.body ?? {})),
-    caller,
-    session,
-  } as RouteInput<R>
+interface Asking {
+  readonly caller: Me | undefined
+  readonly session: StoredSession | undefined
+}
+
+async function whoAsks(context: ServerContext, auth: RouteAuth, header: string): Promise<Asking> {
+  switch (auth) {
+    case 'none':
+      return { caller: undefined, session: undefined }
+    case 'bearer':
+      return { caller: await authenticate(context, header), session: undefined }
+    case 'stream-key':
+      return { caller: undefined, session: await streamOf(context, header) }
+    default:
+      return auth satisfies never
+  }
 }
 
 async function streamOf(context: ServerContext, header: string): Promise<StoredSession> {
@@ -69,36 +77,6 @@ function parse<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
     .slice(0, 5)
     .map(({ path, message }) => `${path.map(String).join('.') || 'request'}: ${message}`)
   throw new AppError('USAGE', `Cannot accept this: ${why.join('; ')}`)
-}
-
-/** HTTP status by code; the code itself is what clients act on. */
-const statuses: Partial<Record<ErrorCode, number>> = {
-  UNEXPECTED: 500,
-  LOGIN_REQUIRED: 401,
-  LOGIN_EXPIRED: 401,
-  LOGIN_FAILED: 401,
-  CONNECTION_NOT_GRANTED: 403,
-  ACTION_NOT_GRANTED: 403,
-  NOT_FOUND: 404,
-  DATABASE_UNREACHABLE: 502,
-  STREAM_CONFLICT: 409,
-  STREAM_GAP: 412,
-}
-
-function sendProblem(context: ServerContext, reply: FastifyReply, error: unknown): FastifyReply {
-  const known = error instanceof AppError ? error : undefined
-  if (!known) context.log.error('request failed', { error })
-  const { hint, rule, request } = known?.details ?? {}
-  const body: Problem = {
-    error: {
-      code: known?.code ?? 'UNEXPECTED',
-      message: known?.message ?? 'Cannot answer: something unexpected happened in the server',
-      ...(hint ? { hint } : {}),
-      ...(rule ? { rule } : {}),
-      ...(request ? { request } : {}),
-    },
-  }
-  return reply.status(known ? (statuses[known.code] ?? 400) : 500).send(body)
 }
 
 /** @throws AppError `ACTION_NOT_GRANTED` unless the caller has one of the roles */

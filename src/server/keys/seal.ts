@@ -1,5 +1,16 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { AppError } from '../../base/app-error.ts'
 
@@ -9,6 +20,8 @@ export interface Seal {
   /** @throws AppError `LOCAL_STATE` when it was sealed with another key or for another place */
   open(label: string, sealed: string): string
 }
+
+const keyBytes = 32
 
 /** A seal with the key in `file`, which is made when it is not there. */
 export function openSeal(file: string): Seal {
@@ -41,19 +54,41 @@ export function openSeal(file: string): Seal {
 }
 
 function readKey(file: string): Buffer {
-  if (!existsSync(file)) {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    const descriptor = openSync(file, 'wx', 0o600)
-    writeSync(descriptor, randomBytes(32).toString('base64'))
+  try {
+    if (!existsSync(file)) makeKey(file)
+    if ((statSync(file).mode & 0o077) !== 0) throw unusable(file, 'others may read it', `chmod 600 ${file}`)
+    const key = Buffer.from(readFileSync(file, 'utf8').trim(), 'base64')
+    if (key.length === keyBytes) return key
+    throw unusable(
+      file,
+      `it does not hold a key of ${keyBytes} bytes`,
+      'Put back the key file that belongs to this store',
+    )
+  } catch (error) {
+    if (error instanceof AppError) throw error
+    const why = error instanceof Error ? error.message : 'it cannot be read'
+    throw unusable(file, why, 'The folder must belong to whoever runs the server', error)
+  }
+}
+
+/** Whole or not there, and the first one stays: a server that starts meanwhile must not seal with another. */
+function makeKey(file: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  const draft = `${file}.${randomBytes(6).toString('hex')}`
+  const descriptor = openSync(draft, 'wx', 0o600)
+  try {
+    writeSync(descriptor, randomBytes(keyBytes).toString('base64'))
     fsyncSync(descriptor)
+    linkSync(draft, file)
+  } catch (error) {
+    const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST'
+    if (!isThere) throw error
+  } finally {
     closeSync(descriptor)
+    unlinkSync(draft)
   }
-  if ((statSync(file).mode & 0o077) !== 0) {
-    throw new AppError('LOCAL_STATE', `Cannot use the key file ${file}: others may read it`, {
-      hint: `chmod 600 ${file}`,
-    })
-  }
-  const key = Buffer.from(readFileSync(file, 'utf8').trim(), 'base64')
-  if (key.length === 32) return key
-  throw new AppError('LOCAL_STATE', `Cannot use the key file ${file}: it does not hold a key of 32 bytes`)
+}
+
+function unusable(file: string, why: string, hint: string, cause?: unknown): AppError {
+  return new AppError('LOCAL_STATE', `Cannot use the key file ${file}: ${why}`, { hint, cause })
 }

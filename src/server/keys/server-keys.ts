@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose'
+import {
+  type CryptoKey,
+  calculateJwkThumbprint,
+  createLocalJWKSet,
+  exportJWK,
+  generateKeyPair,
+  importJWK,
+  type JWK,
+  type JWTVerifyGetKey,
+} from 'jose'
 import type { Json } from '../../base/canonical-json.ts'
 import { type DocumentKind, signDocument } from '../../policy/signed-document.ts'
 import type { Store } from '../store/open-store.ts'
@@ -12,13 +21,17 @@ export interface ServerKeys {
   sign(payload: Json, kind: DocumentKind): Promise<string>
   /** Private key of the OIDC issuer, as a JWK. */
   readonly issuerJwk: JWK
+  /** Finds the key that verifies what the issuer has signed. */
+  readonly issuerPublic: JWTVerifyGetKey
   /** Secrets that sign the issuer's cookies. */
   readonly cookieKeys: readonly string[]
 }
 
 export async function loadServerKeys(store: Store, seal: Seal): Promise<ServerKeys> {
   const documents = await keep(store, seal, { name: 'documents', make: () => makeJwk('EdDSA') })
-  const issuerJwk = await keep(store, seal, { name: 'issuer', make: () => makeJwk('ES256') })
+  const issuer = await keep(store, seal, { name: 'issuer', make: () => makeJwk('ES256') })
+  const issuerJwk = { ...issuer, kid: await calculateJwkThumbprint(issuer), use: 'sig', alg: 'ES256' }
+  const { d: _private, ...issuerPublicJwk } = issuerJwk
   const cookies = await keep(store, seal, {
     name: 'cookies',
     make: async () => ({ k: randomBytes(32).toString('base64url') }),
@@ -29,7 +42,8 @@ export async function loadServerKeys(store: Store, seal: Seal): Promise<ServerKe
   return {
     publicJwk: { kty, crv, x, kid: id },
     sign: (payload, kind) => signDocument(payload, kind, { key, id }),
-    issuerJwk: { ...issuerJwk, kid: await calculateJwkThumbprint(issuerJwk), use: 'sig', alg: 'ES256' },
+    issuerJwk,
+    issuerPublic: createLocalJWKSet({ keys: [issuerPublicJwk] }),
     cookieKeys: [cookies.k ?? ''],
   }
 }

@@ -1,8 +1,10 @@
 import type { PolicyVersion } from '../../api/policy.ts'
+import { AppError } from '../../base/app-error.ts'
 import type { Clock } from '../../base/ports.ts'
 import { type CompiledPolicy, compilePolicy, policyDigest } from '../../policy/compile.ts'
 import type { ServerKeys } from '../keys/server-keys.ts'
 import type { Store } from '../store/open-store.ts'
+import type { Tables } from '../store/tables.ts'
 
 /** A published folder. Version 0 is the empty one of a fresh server: the base policy alone, under which nobody connects. */
 export interface PublishedPolicy {
@@ -28,22 +30,20 @@ export function createPolicyStore(world: {
   let cached: PublishedPolicy | undefined
   let signed: { readonly digest: string; readonly version: number; readonly jws: string } | undefined
 
-  const current = async (): Promise<PublishedPolicy> => {
-    const newest = await store.db
+  /** Version number of what is in force; its files are read only when it is not the one at hand. */
+  const newest = async (): Promise<number> => {
+    const row = await store.db
       .selectFrom('policies')
-      .selectAll()
+      .select('version')
       .orderBy('version', 'desc')
       .limit(1)
       .executeTakeFirst()
-    if (cached && cached.version.version === (newest?.version ?? 0)) return cached
-    const files = newest ? (JSON.parse(newest.files) as Record<string, string>) : {}
-    const version = {
-      version: newest?.version ?? 0,
-      digest: newest?.digest ?? policyDigest({}),
-      publishedAtMs: newest?.published_at_ms ?? 0,
-      publishedBy: newest?.published_by ?? 'hoop',
-    }
-    cached = { version, files, compiled: compilePolicy(files, version.version) }
+    return row?.version ?? 0
+  }
+  const current = async (): Promise<PublishedPolicy> => {
+    const number = await newest()
+    if (cached?.version.version === number) return cached
+    cached = await read(store, number)
     return cached
   }
 
@@ -65,20 +65,42 @@ export function createPolicyStore(world: {
     },
     async publish(files, by) {
       // Compiled before anything is written: a folder with a mistake changes nothing.
-      compilePolicy(files)
-      const { version } = await current()
+      const version = (await newest()) + 1
+      const compiled = compilePolicy(files, version)
       const row = {
+        version,
         digest: policyDigest(files),
         files: JSON.stringify(files),
         published_at_ms: clock.nowMs(),
         published_by: by,
       }
-      // Of two publications at once one fails on the key, and is told so.
-      await store.db
+      const inserted = await store.db
         .insertInto('policies')
-        .values({ version: version.version + 1, ...row })
-        .execute()
-      return current()
+        .values(row)
+        .onConflict((conflict) => conflict.doNothing())
+        .executeTakeFirst()
+      if (!inserted.numInsertedOrUpdatedRows) {
+        throw new AppError('USAGE', 'Cannot publish the policy: somebody else has published at the same moment', {
+          hint: 'hoop policy pull shows what is in force now; push again if yours is still wanted',
+          ran: 'nothing',
+        })
+      }
+      return { version: versionOf(row), files, compiled }
     },
   }
+}
+
+async function read({ db }: Store, number: number): Promise<PublishedPolicy> {
+  if (number === 0) {
+    const version = { version: 0, digest: policyDigest({}), publishedAtMs: 0, publishedBy: 'hoop' }
+    return { version, files: {}, compiled: compilePolicy({}, 0) }
+  }
+  const row = await db.selectFrom('policies').selectAll().where('version', '=', number).executeTakeFirstOrThrow()
+  const files = JSON.parse(row.files) as Record<string, string>
+  return { version: versionOf(row), files, compiled: compilePolicy(files, number) }
+}
+
+function versionOf(row: Omit<Tables['policies'], 'files'>): PolicyVersion {
+  const { version, digest, published_at_ms: publishedAtMs, published_by: publishedBy } = row
+  return { version, digest, publishedAtMs, publishedBy }
 }

@@ -178,7 +178,9 @@ describe('what the issuer refuses', () => {
     const { address } = await attempt(server.url, different)
     const seen = await new Browser().open(address)
 
-    const error = new URL(seen.location ?? 'none:').searchParams.get('error')
+    const came = new URL(seen.location ?? 'none:')
+    const error = came.searchParams.get('error') ?? new URLSearchParams(came.hash.slice(1)).get('error')
+    expect(came.href).not.toMatch(/code=|access_token=/)
     expect(['invalid_request', 'unsupported_response_type', 'invalid_target', 'unauthorized_client']).toContain(error)
   })
 
