@@ -20,7 +20,9 @@ export class Judge {
   readonly #document: SessionDocument
   readonly #analyses = new BoundedCache<Analysis>(maxCachedTexts)
   #policy: CompiledPolicy
+  /** By identity, for texts that are sent again; by content, for texts that differ in their constants alone. */
   #decisions = new WeakMap<Facts, Map<boolean, Decision>>()
+  #decisionsByContent = new BoundedCache<Decision>(maxCachedTexts)
   readonly #clock: Clock
   #snapshot: CatalogSnapshot | null = null
   #readAtMs = 0
@@ -52,6 +54,7 @@ export class Judge {
   replace(policy: CompiledPolicy): void {
     this.#policy = policy
     this.#decisions = new WeakMap()
+    this.#decisionsByContent = new BoundedCache(maxCachedTexts)
   }
 
   analyse(sql: string, catalog: CatalogSnapshot): Analysis {
@@ -67,8 +70,17 @@ export class Judge {
   decide(facts: Facts, approved: boolean): Decision {
     const known = this.#decisions.get(facts) ?? new Map<boolean, Decision>()
     this.#decisions.set(facts, known)
-    const decision = known.get(approved) ?? this.#decide(facts, approved)
+    const decision = known.get(approved) ?? this.#decideContent(facts, approved)
     known.set(approved, decision)
+    return decision
+  }
+
+  #decideContent(facts: Facts, approved: boolean): Decision {
+    const key = `${approved} ${JSON.stringify(facts)}`
+    const known = this.#decisionsByContent.get(key)
+    if (known) return known
+    const decision = this.#decide(facts, approved)
+    this.#decisionsByContent.set(key, decision)
     return decision
   }
 

@@ -37,7 +37,6 @@ describe.skipIf(!hasPsql)('psql', () => {
     '\\du',
     '\\dT',
     '\\dp',
-    '\\ds',
     '\\sv order_summary',
   ])('%s works', async (command) => {
     const { exit, stderr } = await psql('-c', command)
