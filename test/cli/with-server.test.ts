@@ -1,7 +1,7 @@
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Log } from '../../src/base/ports.ts'
 import { clickThrough } from '../../src/demo/scripted-browser.ts'
 import { type Demo, startDemo } from '../../src/demo/start-demo.ts'
@@ -9,6 +9,9 @@ import { logIn } from '../../src/identity/log-in.ts'
 import { readPaths } from '../../src/identity/paths.ts'
 import { systemClock } from '../../src/identity/system-clock.ts'
 import { type Finished, hoop, startHoop } from './support/hoop.ts'
+
+// Several processes each, on a machine that others use too.
+vi.setConfig({ testTimeout: 120_000 })
 
 /** The commands as processes of their own against a real server and a real database. */
 let demo: Demo

@@ -12,7 +12,7 @@ export const textTopics: Readonly<Record<string, readonly string[]>> = {
     '  TERM=dumb         no colour, no drawing',
     '',
     'A child of "hoop connect CONN -- CMD" or "hoop psql" finds PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSFILE,',
-    'PGSSLMODE, PGSERVICEFILE, PGSERVICE and DATABASE_URL; they are set for that child only.',
+    'PGSSLMODE, PGSERVICEFILE and DATABASE_URL; they are set for that child only.',
   ],
   formats: [
     'Data goes to stdout, talk to stderr. -o picks the format: table on a terminal, tsv into a pipe, unless told.',

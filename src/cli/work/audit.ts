@@ -55,7 +55,7 @@ export function auditListing(items: readonly AuditRecord[], nowMs: number): List
 }
 
 /** What became of a statement: its verdict, with the rule where one stopped it, and a failure where there was one. */
-export function verdictOf({ started, finished }: AuditRecord): string {
+function verdictOf({ started, finished }: AuditRecord): string {
   const [rule] = started.rules
   if (started.verdict === 'denied' || started.verdict === 'held')
     return `${started.verdict} ${rule?.id ?? ''}`.trimEnd()

@@ -1,10 +1,8 @@
 import { connectionUri, pgVariables } from './client-environment.ts'
 import type { LiveSession } from './session-directory.ts'
 
-/** The ways an address is written for one kind of client each. */
-export const addressFormats = ['uri', 'jdbc', 'dsn', 'service'] as const
-
-export type AddressFormat = (typeof addressFormats)[number]
+/** The ways an address is written, each for one kind of client. */
+export type AddressFormat = 'uri' | 'jdbc' | 'dsn' | 'service'
 
 /** One line that leads a client to a session; the password is in it only where one is given. */
 export function sessionAddress(session: LiveSession, format: AddressFormat, password: string | undefined): string {
