@@ -1,12 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pg from 'pg'
 import { type ApiClient, createApiClient } from '../../../src/api/client.ts'
 import { httpSend } from '../../../src/identity/http-send.ts'
 import { systemClock, systemRandom } from '../../../src/identity/system-clock.ts'
 import { type RunningServer, type ServerPorts, startServer } from '../../../src/server/app.ts'
-import { readServerConfig, type ServerConfig } from '../../../src/server/config.ts'
+import { readServerConfig, type ServerConfig, storeOf } from '../../../src/server/config.ts'
+import { openSeal } from '../../../src/server/keys/seal.ts'
+import { loadServerKeys, type ServerKeys } from '../../../src/server/keys/server-keys.ts'
+import { openStore, type Store } from '../../../src/server/store/open-store.ts'
 import { type RealPostgres, startPostgres } from '../../support/real-postgres.ts'
 import { keptLog } from '../../support/shop.ts'
 import { logIn, type Tokens } from './browser.ts'
@@ -28,6 +30,9 @@ export interface TestServer {
   logIn(sub: string): Promise<Tokens>
   /** The API as somebody who has just signed in. */
   as(sub: string): Promise<ApiClient>
+  /** Past the server, into its store. */
+  inStore<T>(work: (store: Store, keys: ServerKeys) => Promise<T>): Promise<T>
+  readonly postgres: RealPostgres | undefined
   stop(): Promise<void>
 }
 
@@ -68,6 +73,15 @@ export async function startTestServer(kind: StoreKind = 'sqlite', config: object
       const { accessToken } = await logIn(url, sub)
       return createApiClient(url, httpSend, async () => `Bearer ${accessToken}`)
     },
+    postgres,
+    async inStore(work) {
+      const store = await openStore(storeOf(first), log)
+      try {
+        return await work(store, await loadServerKeys(store, openSeal(join(dataDir, 'server.key'))))
+      } finally {
+        await store.close()
+      }
+    },
     async stop() {
       await server.close()
       await postgres?.stop()
@@ -89,16 +103,4 @@ function configOf(about: { dataDir: string; postgres: RealPostgres | undefined; 
     ...config,
   }
   return readServerConfig(JSON.stringify(input), '/')
-}
-
-/** Runs one query past the server, on whichever store it uses. */
-export async function withPostgres<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url })
-  client.on('error', () => undefined)
-  await client.connect()
-  try {
-    return await work(client)
-  } finally {
-    await client.end()
-  }
 }
