@@ -36,8 +36,10 @@ export function policyDigest(files: Readonly<Record<string, string>>): string {
  */
 export function compilePolicy(files: Readonly<Record<string, string>>, version = 0): CompiledPolicy {
   const problems: FileProblem[] = []
-  for (const file of Object.keys(files)) {
+  for (const [file, text] of Object.entries(files)) {
     if (!knownFiles.test(file)) problems.push({ file, line: 0, message: 'this file has no place in a policy folder' })
+    // It has no digest, and no two programs agree on what it says.
+    if (!text.isWellFormed()) throw invalid([{ file, line: 0, message: 'it is not well-formed Unicode' }])
   }
   const classification = readClassification(files, problems)
   const rules = new Map<string, Rule>()

@@ -28,6 +28,9 @@ async function subjectOf(context: ServerContext, token: string): Promise<string>
       requiredClaims: ['sub', 'exp', 'client_id'],
       currentDate: new Date(context.clock.nowMs()),
     })
+    const scopes = String(payload['scope'] ?? '').split(' ')
+    if (!scopes.includes('api'))
+      throw new errors.JWTClaimValidationFailed('it has no right to the API', payload, 'scope')
     return payload.sub ?? ''
   } catch (error) {
     const isExpired = error instanceof errors.JWTExpired

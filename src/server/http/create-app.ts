@@ -27,6 +27,7 @@ export async function createApp(
     trustProxy: ports.isBehindProxy ? ['loopback', 'linklocal', 'uniquelocal'] : false,
     // Closing waits for what is under way, and that is still answered.
     return503OnClosing: false,
+    frameworkErrors: (error, _request, reply) => void sendProblem(ports.log, reply, error),
     serverFactory(handler) {
       listener = handler
       return listening.server
@@ -41,7 +42,7 @@ export async function createApp(
   })
   await app.register(cookie)
   await app.register(rateLimit, { max: 6_000, timeWindow: '1 minute' })
-  app.setNotFoundHandler((_request, reply) =>
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (_request, reply) =>
     sendProblem(ports.log, reply, new AppError('NOT_FOUND', 'Cannot answer: the server has nothing at this address')),
   )
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, text, done) =>
