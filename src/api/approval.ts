@@ -63,7 +63,6 @@ export const approvalReceipt = z.strictObject({
 
 export type Approval = z.infer<typeof approval>
 export type ApprovalInput = z.infer<typeof approvalInput>
-export type ApprovalReceipt = z.infer<typeof approvalReceipt>
 
 export const requestApproval = defineRoute({
   method: 'POST',

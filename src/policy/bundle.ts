@@ -14,8 +14,6 @@ export const bundle = z.strictObject({
   files: z.record(z.string(), z.string()),
 })
 
-export type Bundle = z.infer<typeof bundle>
-
 /**
  * Verifies and compiles a bundle.
  * @throws AppError `SERVER_MISTRUSTED` when it is not this tenant's, older than one seen before, or not what it says

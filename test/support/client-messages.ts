@@ -26,10 +26,7 @@ export const describeStatement = (name: string): Buffer => message('D', Buffer.c
 export const describePortal = (name: string): Buffer => message('D', Buffer.concat([Buffer.from('P'), text(name)]))
 export const execute = (portal: string, maxRows = 0): Buffer =>
   message('E', Buffer.concat([text(portal), int32(maxRows)]))
-export const closeStatement = (name: string): Buffer => message('C', Buffer.concat([Buffer.from('S'), text(name)]))
 export const sync = (): Buffer => message('S', Buffer.alloc(0))
-export const flush = (): Buffer => message('H', Buffer.alloc(0))
-export const terminate = (): Buffer => message('X', Buffer.alloc(0))
 export const functionCall = (oid: number): Buffer =>
   message('F', Buffer.concat([int32(oid), int16(0), int16(0), int16(0)]))
 export const raw = message
