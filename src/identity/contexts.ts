@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { z } from 'zod'
 import { AppError } from '../base/app-error.ts'
-import type { Paths } from './paths.ts'
+import { withFileLockHeld } from './file-lock.ts'
+import { makePrivate, type Paths } from './paths.ts'
 import { readPrivate, writePrivate } from './private-file.ts'
 
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'letters, digits, dots, hyphens; at most 63')
@@ -49,13 +50,31 @@ export function readConfig(paths: Paths): ConfigFile {
   throw invalid(file, why.join('; '), parsed.error)
 }
 
-export function writeConfig(paths: Paths, config: ConfigFile): void {
-  writePrivate(configPath(paths), stringify(config))
+/** Changes the file as it is now, not as it was read some time ago, and one process at a time. */
+export function changeConfig(paths: Paths, change: (config: ConfigFile) => ConfigFile): void {
+  withFileLockHeld(join(makePrivate(paths.config), 'config.lock'), () => {
+    writePrivate(configPath(paths), stringify(configFile.parse(change(readConfig(paths)))))
+  })
 }
 
-/** Changes the file as it is now, not as it was read some time ago. */
-export function changeConfig(paths: Paths, change: (config: ConfigFile) => ConfigFile): void {
-  writeConfig(paths, change(readConfig(paths)))
+/** The context of that name; never a member that every object has. */
+export function findContext(config: ConfigFile, name: string): Context | undefined {
+  return Object.hasOwn(config.contexts, name) ? config.contexts[name] : undefined
+}
+
+/** The file without a context. */
+export function withoutContext({ current, contexts }: ConfigFile, name: string): ConfigFile {
+  const { [name]: _gone, ...others } = contexts
+  return { ...(current !== undefined && current !== name ? { current } : {}), contexts: others }
+}
+
+/** @throws AppError `USAGE` for a name that cannot be one */
+export function demandContextName(text: string): string {
+  if (name.safeParse(text).success) return text
+  throw new AppError(
+    'USAGE',
+    `Cannot use context name "${text}": it must be letters, digits, dots, hyphens; at most 63`,
+  )
 }
 
 /**
@@ -70,11 +89,16 @@ export function pickContext(
   const fromEnv = env['HOOP_CONTEXT'] || undefined
   const picked = asked ?? fromEnv ?? config.current
   const source = asked ? '--context' : fromEnv ? 'HOOP_CONTEXT' : 'current context'
-  const found = picked === undefined ? undefined : config.contexts[picked]
+  const found = picked === undefined ? undefined : findContext(config, picked)
   if (picked !== undefined && found) return { name: picked, context: found, source }
-  const why = picked === undefined ? 'you are not signed in anywhere' : `there is no context "${picked}" (${source})`
-  throw new AppError('LOGIN_REQUIRED', `Cannot go on: ${why}`, {
-    hint: 'hoop login https://your-hoop-server',
+  const others = Object.keys(config.contexts)
+  if (picked !== undefined) throw nowhere(`there is no context "${picked}" (${source})`, others)
+  throw nowhere(others.length === 0 ? 'you are not signed in anywhere' : 'no context is the current one', others)
+}
+
+function nowhere(why: string, others: readonly string[]): AppError {
+  return new AppError('LOGIN_REQUIRED', `Cannot go on: ${why}`, {
+    hint: ['hoop login https://your-hoop-server', ...(others.length === 0 ? [] : ['hoop context ls'])].join('\n'),
     ran: 'nothing',
   })
 }

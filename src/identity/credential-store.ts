@@ -1,151 +1,157 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { z } from 'zod'
 import { AppError } from '../base/app-error.ts'
 import type { Context } from './contexts.ts'
-import type { Paths } from './paths.ts'
+import { type Credential, credential } from './credential.ts'
+import { type Keychain, systemKeychain, unavailable } from './keychain.ts'
+import { makePrivate, type Paths } from './paths.ts'
 import { readPrivate, writePrivate } from './private-file.ts'
 
 /**
  * Where the tokens of a context lie: one file, for its owner alone. With a usable keychain the file is encrypted (AES-256-GCM)
  * with a key that only the keychain holds; without one it is not, and the user is told so.
  */
-const credential = z.strictObject({
-  refreshToken: z.string(),
-  accessToken: z.string(),
-  /** When the access token ends, by the clock of this machine. */
-  accessEndsAtMs: z.int(),
-  /** When signing in ends for good. */
-  endsAtMs: z.int(),
-})
-
-export type Credential = z.infer<typeof credential>
-
 export interface CredentialStore {
+  /** Undefined: nobody is signed in. A store that cannot be opened is an error, never that. */
   read(): Promise<Credential | undefined>
   write(credential: Credential): Promise<void>
   remove(): Promise<void>
 }
 
-const service = 'hoop'
+/** What a store belongs to. A value taken to another context, person or server does not decrypt there. */
+type Owner = Pick<Context, 'server' | 'sub' | 'store'>
 
-/** The store of a context. */
+/** The store of a context. Whoever writes or removes holds the lock of that context. */
 export function openCredentialStore(
   paths: Paths,
   name: string,
-  context: Pick<Context, 'server' | 'store'>,
+  owner: Owner,
+  keychain: Keychain = systemKeychain,
 ): CredentialStore {
-  const file = join(paths.config, 'credentials', `${name}.json`)
-  const isEncrypted = context.store === 'keychain'
-  // A value taken to another context or server does not decrypt there.
-  const bound = Buffer.from(`${context.server}\n${name}`)
+  const folder = join(paths.config, 'credentials')
+  const files = { keychain: join(folder, `${name}.enc`), file: join(folder, `${name}.json`) }
+  const file = files[owner.store]
+  if (owner.store === 'file') return plainStore(file, () => rmSync(files.keychain, { force: true }))
+  const key = keyInKeychain(keychain, `${name} ${paths.config}`)
+  const bound = Buffer.from(JSON.stringify([owner.server, owner.sub, name]))
   return {
     async read() {
       const text = readPrivate(file)
-      if (text === undefined) return undefined
-      const plain = isEncrypted ? decrypt(text, await keyOf(name), bound) : text
-      const parsed = credential.safeParse(parseJson(plain))
-      if (parsed.success) return parsed.data
-      throw new AppError('LOCAL_STATE', `Cannot read ${file}: it is damaged`, { hint: 'Sign in again: hoop login' })
+      return text === undefined ? undefined : parse(file, decrypt(file, text, { key: await key.get(), bound }))
     },
     async write(value) {
-      const plain = JSON.stringify(value)
-      writePrivate(file, isEncrypted ? encrypt(plain, await keyOf(name, 'make'), bound) : plain)
+      writePrivate(file, encrypt(JSON.stringify(value), { key: await key.getOrMake(), bound }))
+      rmSync(files.file, { force: true })
     },
     async remove() {
       rmSync(file, { force: true })
-      if (isEncrypted) (await keychainEntry(name)).deletePassword()
+      await key.forget()
     },
   }
 }
 
-/** Whether a keychain works: something can be written, read back and deleted. */
-export async function probeKeychain(): Promise<boolean> {
-  try {
-    const entry = await keychainEntry(`probe-${process.pid}`)
-    const value = randomBytes(8).toString('hex')
-    entry.setPassword(value)
-    const isSame = entry.getPassword() === value
-    entry.deletePassword()
-    return isSame
-  } catch {
-    // Whatever the reason (no service, locked, no D-Bus), the answer is the same: not usable.
-    return false
-  }
+/** The file whose lock guards the credential of a context. */
+export function credentialLock(paths: Paths, name: string): string {
+  makePrivate(paths.config)
+  return join(makePrivate(join(paths.config, 'credentials')), `${name}.lock`)
 }
 
-interface KeychainEntry {
-  setPassword(password: string): void
-  getPassword(): string | null
-  deletePassword(): boolean
-}
-
-/** On Linux the secret service by name: the library's fallback is the kernel's keyring, which forgets at reboot. */
-async function keychainEntry(account: string): Promise<KeychainEntry> {
-  const { Entry } = await import('@napi-rs/keyring')
-  const options = process.platform === 'linux' ? { linux: { store: 'secret-service' } } : undefined
-  return new (Entry as unknown as new (service: string, account: string, options?: object) => KeychainEntry)(
-    service,
-    account,
-    options,
-  )
-}
-
-async function keyOf(name: string, missing: 'fail' | 'make' = 'fail'): Promise<Buffer> {
-  try {
-    const entry = await keychainEntry(name)
-    const stored = entry.getPassword()
-    if (stored) return Buffer.from(stored, 'base64')
-    if (missing === 'make') {
-      const key = randomBytes(32)
-      entry.setPassword(key.toString('base64'))
-      return key
-    }
-  } catch (error) {
-    throw unavailable(error)
-  }
-  // It was there when the credential was stored: a locked keychain answers "nothing", and that is not "signed out".
-  throw unavailable()
-}
-
-function unavailable(cause?: unknown): AppError {
-  return new AppError(
-    'KEYCHAIN_UNAVAILABLE',
-    'Cannot read your sign-in: the keychain that holds its key is locked or gone',
-    {
-      cause,
-      hint: 'Unlock the keychain and try again, or sign in anew: hoop login',
+function plainStore(file: string, forgetOther: () => void): CredentialStore {
+  return {
+    async read() {
+      const text = readPrivate(file)
+      return text === undefined ? undefined : parse(file, text)
     },
-  )
+    async write(value) {
+      writePrivate(file, JSON.stringify(value))
+      forgetOther()
+    },
+    async remove() {
+      rmSync(file, { force: true })
+    },
+  }
 }
 
-function encrypt(plain: string, key: Buffer, bound: Buffer): string {
+interface KeychainKey {
+  /** @throws AppError `KEYCHAIN_UNAVAILABLE` also when there is none: it was there when the credential was stored */
+  get(): Promise<Buffer>
+  getOrMake(): Promise<Buffer>
+  forget(): Promise<void>
+}
+
+/** A key by its account in the keychain, asked for once in the life of a process. */
+function keyInKeychain(keychain: Keychain, account: string): KeychainKey {
+  let known: Buffer | undefined
+  const read = async (): Promise<Buffer | undefined> => {
+    if (known) return known
+    const stored = Buffer.from((await keychain.get(account)) ?? '', 'base64')
+    if (stored.length === 32) known = stored
+    return known
+  }
+  return {
+    async get() {
+      const key = await read()
+      if (key) return key
+      // A locked keychain answers "nothing", and that is not "signed out".
+      throw unavailable('it is locked, or the key of this sign-in is gone from it')
+    },
+    async getOrMake() {
+      const found = await read()
+      if (found) return found
+      const made = randomBytes(32)
+      await keychain.set(account, made.toString('base64'))
+      known = made
+      return made
+    },
+    async forget() {
+      known = undefined
+      await keychain.delete(account)
+    },
+  }
+}
+
+interface Sealing {
+  readonly key: Buffer
+  readonly bound: Buffer
+}
+
+function encrypt(plain: string, { key, bound }: Sealing): string {
   const nonce = randomBytes(12)
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(bound)
   const body = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()])
   return Buffer.concat([nonce, cipher.getAuthTag(), body]).toString('base64')
 }
 
-function decrypt(text: string, key: Buffer, bound: Buffer): string {
+function decrypt(file: string, text: string, { key, bound }: Sealing): string {
   const bytes = Buffer.from(text, 'base64')
   try {
-    const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12)).setAAD(bound)
+    // Without its length said, Node takes a tag that was cut short.
+    const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12), { authTagLength: 16 }).setAAD(bound)
     decipher.setAuthTag(bytes.subarray(12, 28))
     return decipher.update(bytes.subarray(28), undefined, 'utf8') + decipher.final('utf8')
   } catch (error) {
-    throw new AppError('LOCAL_STATE', 'Cannot read your sign-in: the stored credential does not fit its key', {
-      cause: error,
-      hint: 'Sign in again: hoop login',
-    })
+    throw damaged(file, 'it is damaged, or not of this context and person', error)
   }
 }
 
-function parseJson(text: string): unknown {
+function parse(file: string, text: string): Credential {
+  let value: unknown
   try {
-    return JSON.parse(text)
+    value = JSON.parse(text)
   } catch {
-    // The caller reports what is not a credential.
-    return undefined
+    // The parser's message would quote the file, which holds tokens.
+    throw damaged(file, 'it is damaged')
   }
+  const parsed = credential.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw damaged(file, 'it is damaged')
+}
+
+function damaged(file: string, why: string, cause?: unknown): AppError {
+  return new AppError('LOCAL_STATE', `Cannot read your sign-in in ${file}: ${why}`, {
+    cause,
+    hint: 'Sign in again: hoop login',
+    ran: 'nothing',
+  })
 }

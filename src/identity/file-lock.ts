@@ -1,52 +1,70 @@
-import { closeSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { AppError } from '../base/app-error.ts'
 
-const tryEveryMs = 50
-const giveUpAfterMs = 20_000
-/** Longer than anybody holds it: a refresh is one request with a limit of its own. */
-const staleAfterMs = 60_000
+/**
+ * A lock among all processes of a user. The operating system holds it (through SQLite's own file locks), so it ends with its
+ * holder however that dies: there is no stale lock to recognise, and nothing that two processes could both take over.
+ */
+interface Lock {
+  release(): void
+}
 
-/** Runs `work` while no other process of this user does. A lock whose holder is gone is taken over. */
+const tryEveryMs = 25
+/** Longer than anybody holds it: a refresh is two requests with limits of their own. */
+const giveUpAfterMs = 30_000
+
+/** Runs `work` while no other process, and nobody else in this one, does. The file stays, empty. */
 export async function withFileLock<T>(file: string, work: () => Promise<T>): Promise<T> {
-  const startedAt = process.hrtime.bigint()
-  while (!take(file)) {
-    if (isAbandoned(file)) rmSync(file, { force: true })
-    else if (process.hrtime.bigint() - startedAt > BigInt(giveUpAfterMs) * 1_000_000n) {
-      throw new AppError('LOCAL_STATE', `Cannot go on: another hoop process holds ${file}`, {
-        hint: `If none runs, remove it: rm ${file}`,
-      })
-    } else await new Promise((resolve) => setTimeout(resolve, tryEveryMs))
+  const startedAtMs = performance.now()
+  let lock = take(file)
+  while (!lock) {
+    if (performance.now() - startedAtMs > giveUpAfterMs) throw busy(file)
+    await new Promise((resolve) => setTimeout(resolve, tryEveryMs))
+    lock = take(file)
   }
   try {
     return await work()
   } finally {
-    rmSync(file, { force: true })
+    lock.release()
   }
 }
 
-function take(file: string): boolean {
+/** The same for work of a moment: the process waits. */
+export function withFileLockHeld<T>(file: string, work: () => T): T {
+  const lock = take(file, giveUpAfterMs)
+  if (!lock) throw busy(file)
   try {
-    const descriptor = openSync(file, 'wx', 0o600)
-    writeSync(descriptor, String(process.pid))
-    closeSync(descriptor)
-    return true
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
-    throw error
+    return work()
+  } finally {
+    lock.release()
   }
 }
 
-function isAbandoned(file: string): boolean {
+function take(file: string, waitMs = 0): Lock | undefined {
+  // Loaded here, because most commands never lock anything.
+  const Database = createRequire(import.meta.url)('better-sqlite3') as typeof import('better-sqlite3')
   try {
-    const age = Date.now() - statSync(file).mtimeMs
-    if (age > staleAfterMs) return true
-    const pid = Number(readFileSync(file, 'utf8'))
-    // Just created and not written yet: somebody is about to hold it.
-    if (!pid) return age > 2_000
-    process.kill(pid, 0)
-    return false
+    closeSync(openSync(file, 'a', 0o600))
+    const database = new Database(file, { timeout: waitMs })
+    try {
+      database.exec('BEGIN EXCLUSIVE')
+    } catch (error) {
+      database.close()
+      throw error
+    }
+    return { release: () => database.close() }
   } catch (error) {
-    // No such process. Anything else (gone meanwhile, not ours to signal) means: look again.
-    return error instanceof Error && 'code' in error && error.code === 'ESRCH'
+    if (error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY') return undefined
+    throw new AppError('LOCAL_STATE', `Cannot lock ${file}: ${error instanceof Error ? error.message : 'unknown'}`, {
+      cause: error,
+      hint: 'Check that the disk has room and that the folder is yours',
+    })
   }
+}
+
+function busy(file: string): AppError {
+  return new AppError('LOCAL_STATE', `Cannot go on: another hoop process has held ${file} for too long`, {
+    hint: 'Try again, or end the other process',
+  })
 }

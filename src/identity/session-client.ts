@@ -24,6 +24,6 @@ export function openContext(asked: string | undefined, env: NodeJS.ProcessEnv = 
   const { name, context, source } = pickContext(readConfig(paths), asked, env)
   const credentials = openCredentialStore(paths, name, context)
   const tokens = createTokenSource({ paths, name, context, store: credentials, clock: systemClock })
-  const api = createApiClient(context.server, httpSend, async () => `Bearer ${await tokens.accessToken()}`)
+  const api = createApiClient(context.server, httpSend, tokens.authorize)
   return { name, context, source, paths, api, tokens, credentials }
 }

@@ -2,9 +2,11 @@ import { createApiClient } from '../api/client.ts'
 import { type Discovery, getDiscovery, getMe, type Me } from '../api/server.ts'
 import { AppError } from '../base/app-error.ts'
 import type { Clock } from '../base/ports.ts'
-import { listenForCallback } from './callback-listener.ts'
-import type { Credential } from './credential-store.ts'
-import { demandSafe, httpSend } from './http-send.ts'
+import { type CallbackListener, listenForCallback } from './callback-listener.ts'
+import { type Credential, credentialOf } from './credential.ts'
+import { httpSend, serverAddress } from './http-send.ts'
+import { discoverIssuer, issuerFailure } from './issuer.ts'
+import { demandPinned, type Pinned } from './pinned.ts'
 
 /** What signing in gave. */
 export interface SignedIn {
@@ -17,40 +19,30 @@ export interface SignedIn {
 export interface SignInOptions {
   readonly server: string
   readonly clock: Clock
-  /** Key pinned at an earlier login to this server; another one now is not trusted. */
-  readonly pinnedKey?: Readonly<Record<string, string>> | undefined
-  /** Shows the address, and opens a browser with it where that is wanted. Must not reject. */
+  /** What was seen of this server at an earlier login; something else now is not trusted. */
+  readonly pinned?: Pinned | undefined
+  /**
+   * Shows the address, and opens a browser with it where that is wanted. The sign-in goes on as soon as the browser comes back,
+   * and ends when this rejects.
+   */
   readonly present: (url: string, redirectUri: string) => Promise<void>
-  readonly signal?: AbortSignal
+  /** Cancels the wait for the browser. */
+  readonly signal?: AbortSignal | undefined
+  readonly timeoutMs?: number | undefined
 }
 
 const waitMs = 5 * 60_000
-const shiftMs = 12 * 3_600_000
-const idTokenToleranceS = 60
 
-/** Authorization code with PKCE over a loopback redirect (RFC 6749, 7636, 8252). @throws AppError */
+/** Authorization code with PKCE over a loopback redirect (RFC 6749, 7636, 8252, 8707, 9207). @throws AppError */
 export async function signIn(options: SignInOptions): Promise<SignedIn> {
-  const server = demandSafe(options.server).href.replace(/\/$/, '')
-  const discovery = await createApiClient(server, httpSend, async () => undefined).call(getDiscovery)
-  demandPinned(server, discovery, options.pinnedKey)
+  const server = serverAddress(options.server)
+  const discovery = await orCancelled(options.signal, discoverServer(server))
+  demandPinned(server, discovery, options.pinned)
   const oidc = await import('openid-client')
-  const issuer = demandSafe(discovery.issuer)
-  const config = await oidc
-    .discovery(
-      issuer,
-      discovery.clientId,
-      { id_token_signed_response_alg: 'ES256', [oidc.clockTolerance]: idTokenToleranceS },
-      oidc.None(),
-      {
-        execute: issuer.protocol === 'http:' ? [oidc.allowInsecureRequests] : [],
-      },
-    )
-    .catch((error: unknown) => {
-      throw failed('the sign-in service does not answer as it should', error)
-    })
+  const config = await orCancelled(options.signal, discoverIssuer(discovery))
   const verifier = oidc.randomPKCECodeVerifier()
   const [state, nonce] = [oidc.randomState(), oidc.randomNonce()]
-  const listener = await listenForCallback(state, waitMs)
+  const listener = await listenForCallback(state, options.timeoutMs ?? waitMs)
   try {
     const url = oidc.buildAuthorizationUrl(config, {
       redirect_uri: listener.redirectUri,
@@ -63,8 +55,7 @@ export async function signIn(options: SignInOptions): Promise<SignedIn> {
       // Always asked who it is: a browser that somebody else used must not decide that.
       prompt: 'login consent',
     })
-    await options.present(url.href, listener.redirectUri)
-    const came = await Promise.race([listener.arrived, aborted(options.signal)])
+    const came = await browserCameBack(options, listener, url.href)
     const tokens = await oidc
       .authorizationCodeGrant(
         config,
@@ -73,63 +64,63 @@ export async function signIn(options: SignInOptions): Promise<SignedIn> {
         { resource: discovery.audience },
       )
       .catch((error: unknown) => {
-        throw failed(reasonOf(error), error)
+        throw issuerFailure(discovery.issuer, error)
       })
     const credential = credentialOf(tokens, options.clock)
     const me = await createApiClient(server, httpSend, async () => `Bearer ${credential.accessToken}`).call(getMe)
+    listener.finish(`Signed in to ${new URL(server).host} as ${me.email}. Return to your terminal.`)
     return { server, discovery, me, credential }
+  } catch (error) {
+    listener.finish('You are not signed in. Your terminal says why.')
+    throw error
   } finally {
-    listener.close()
+    await listener.close()
   }
 }
 
-/** The tokens of a reply, with the times they end. @throws AppError `LOGIN_FAILED` when one is missing */
-export function credentialOf(
-  tokens: { readonly access_token?: string; readonly refresh_token?: string; readonly expires_in?: number },
-  clock: Clock,
-  before?: Credential,
-): Credential {
-  const refreshToken = tokens.refresh_token ?? before?.refreshToken
-  if (!tokens.access_token || !refreshToken) throw failed('the sign-in service gave no tokens')
-  const nowMs = clock.nowMs()
-  return {
-    refreshToken,
-    accessToken: tokens.access_token,
-    accessEndsAtMs: nowMs + (tokens.expires_in ?? 300) * 1_000,
-    endsAtMs: before?.endsAtMs ?? nowMs + shiftMs,
-  }
-}
-
-function demandPinned(
-  server: string,
-  discovery: Discovery,
-  pinned: Readonly<Record<string, string>> | undefined,
-): void {
-  if (!pinned || pinned['x'] === discovery.signingKey['x']) return
-  throw new AppError('SERVER_MISTRUSTED', `Cannot trust ${server}: it signs with another key than before`, {
-    hint: 'If it was set up anew, remove what is known of it first: hoop context rm NAME',
+function browserCameBack(options: SignInOptions, listener: CallbackListener, url: string): Promise<URL> {
+  const notPresented = new Promise<never>((_resolve, reject) => {
+    options.present(url, listener.redirectUri).catch(reject)
   })
+  return orCancelled(options.signal, Promise.race([listener.arrived, notPresented]))
 }
 
-function aborted(signal: AbortSignal | undefined): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal?.addEventListener('abort', () => reject(new AppError('LOGIN_FAILED', 'Cannot sign in: it was cancelled')), {
-      once: true,
+/** What `work` gives, unless Ctrl-C comes first. */
+async function orCancelled<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
+  if (!signal) return work
+  let cancel: (() => void) | undefined
+  const cancelled = new Promise<never>((_resolve, reject) => {
+    cancel = () => reject(cancellation())
+    if (signal.aborted) cancel()
+    else signal.addEventListener('abort', cancel, { once: true })
+  })
+  try {
+    return await Promise.race([work, cancelled])
+  } finally {
+    if (cancel) signal.removeEventListener('abort', cancel)
+  }
+}
+
+async function discoverServer(server: string): Promise<Discovery> {
+  const discovery = await createApiClient(server, httpSend, async () => undefined)
+    .call(getDiscovery)
+    .catch((error: unknown) => {
+      if (!(error instanceof AppError) || error.code !== 'SERVER_MISTRUSTED') throw error
+      throw new AppError('SERVER_MISTRUSTED', `Cannot sign in: what answers at ${server} is not a hoop server`, {
+        cause: error,
+        hint: 'Check the address',
+        ran: 'nothing',
+      })
     })
-  })
-}
-
-function failed(why: string, cause?: unknown): AppError {
-  return new AppError('LOGIN_FAILED', `Cannot sign in: ${why}`, {
-    cause,
-    hint: 'Try again: hoop login',
+  // The token is for the audience and goes to the server: another server's would be given away here (RFC 8707 §2).
+  const { origin } = new URL(discovery.audience)
+  if (origin === new URL(server).origin) return discovery
+  throw new AppError('SERVER_MISTRUSTED', `Cannot sign in: ${server} says that it is ${origin}`, {
+    hint: `If that is where you want to go: hoop login ${origin}`,
     ran: 'nothing',
   })
 }
 
-/** What the issuer itself said, where it said something. */
-function reasonOf(error: unknown): string {
-  if (typeof error !== 'object' || error === null) return 'the answer could not be used'
-  const said = 'error_description' in error ? error.error_description : 'error' in error ? error.error : undefined
-  return typeof said === 'string' ? said : error instanceof Error ? error.message : 'the answer could not be used'
+function cancellation(): AppError {
+  return new AppError('LOGIN_FAILED', 'Cannot sign in: it was cancelled', { hint: 'hoop login', ran: 'nothing' })
 }

@@ -1,21 +1,19 @@
-import { join } from 'node:path'
 import { AppError } from '../base/app-error.ts'
 import type { Clock } from '../base/ports.ts'
 import type { Context } from './contexts.ts'
-import type { Credential, CredentialStore } from './credential-store.ts'
+import { type Credential, credentialOf } from './credential.ts'
+import { type CredentialStore, credentialLock } from './credential-store.ts'
 import { withFileLock } from './file-lock.ts'
-import { demandSafe } from './http-send.ts'
-import { makePrivate, type Paths } from './paths.ts'
-import { credentialOf } from './sign-in.ts'
+import { discoverIssuer, isNetworkFailure, issuerFailure } from './issuer.ts'
+import type { Paths } from './paths.ts'
 
 /** Access tokens of a context, fresh when they are asked for. */
 export interface TokenSource {
-  /** @throws AppError `LOGIN_REQUIRED` or `LOGIN_EXPIRED` */
+  /** @throws AppError `LOGIN_REQUIRED`, `LOGIN_EXPIRED`, `KEYCHAIN_UNAVAILABLE` or `SERVER_UNREACHABLE` */
   accessToken(): Promise<string>
+  /** The same as the value of an Authorization header. */
+  authorize(): Promise<string>
 }
-
-/** Left of a token's life below which it is not used for another request. */
-const reserveMs = 60_000
 
 export interface TokenSourcePorts {
   readonly paths: Paths
@@ -25,54 +23,81 @@ export interface TokenSourcePorts {
   readonly clock: Clock
 }
 
+/** Part of its life after which a token is renewed. */
+const usedUpAt = 0.8
+
 export function createTokenSource(ports: TokenSourcePorts): TokenSource {
-  let refreshing: Promise<Credential> | null = null
+  const freshness = watchFreshness(ports.clock)
+  let renewing: Promise<Credential> | null = null
+  const accessToken = async (): Promise<string> => {
+    const credential = await stored(ports)
+    if (freshness.isFresh(credential)) return credential.accessToken
+    renewing ??= renewOnce(ports, freshness).finally(() => {
+      renewing = null
+    })
+    return (await renewing).accessToken
+  }
+  return { accessToken, authorize: async () => `Bearer ${await accessToken()}` }
+}
+
+interface Freshness {
+  isFresh(credential: Credential): boolean
+}
+
+/**
+ * Whether a token has enough of its life left. The wall clock is read once per token, when it is first seen here; from then on
+ * the stop watch counts, so that a clock that is set meanwhile changes nothing.
+ */
+function watchFreshness(clock: Clock): Freshness {
+  let seen: { readonly accessToken: string; readonly staleAtMonotonicMs: number } | undefined
   return {
-    async accessToken() {
-      const credential = await stored(ports)
-      if (isFresh(credential, ports.clock)) return credential.accessToken
-      refreshing ??= refreshOnce(ports).finally(() => {
-        refreshing = null
-      })
-      return (await refreshing).accessToken
+    isFresh({ accessToken, accessObtainedAtMs, accessEndsAtMs }) {
+      if (seen?.accessToken !== accessToken) {
+        const usableMs = (accessEndsAtMs - accessObtainedAtMs) * usedUpAt
+        const ageMs = clock.nowMs() - accessObtainedAtMs
+        // From the future: the clock was set back since, and nothing can be said about its age.
+        const leftMs = ageMs < 0 ? 0 : usableMs - ageMs
+        seen = { accessToken, staleAtMonotonicMs: clock.monotonicMs() + leftMs }
+      }
+      return clock.monotonicMs() < seen.staleAtMonotonicMs
     },
   }
 }
 
-/** One refresh among all processes: whoever comes second finds the new tokens of whoever came first. */
-async function refreshOnce(ports: TokenSourcePorts): Promise<Credential> {
-  const lock = join(makePrivate(join(ports.paths.config, 'credentials')), `${ports.name}.lock`)
-  return withFileLock(lock, async () => {
+/** One renewal among all processes: whoever comes second finds the new tokens of whoever came first. */
+async function renewOnce(ports: TokenSourcePorts, freshness: Freshness): Promise<Credential> {
+  return withFileLock(credentialLock(ports.paths, ports.name), async () => {
     const credential = await stored(ports)
-    if (isFresh(credential, ports.clock)) return credential
-    if (credential.endsAtMs <= ports.clock.nowMs()) throw expired()
-    const renewed = await refresh(ports, credential)
-    await ports.store.write(renewed)
-    return renewed
+    if (freshness.isFresh(credential)) return credential
+    const renewed = await renew(ports, credential)
+    if (renewed !== null) {
+      await ports.store.write(renewed)
+      return renewed
+    }
+    // Refused. Somebody who does not know our lock may have signed in meanwhile: then their tokens count.
+    const now = await stored(ports)
+    if (now.refreshToken !== credential.refreshToken && freshness.isFresh(now)) return now
+    throw expired()
   })
 }
 
-async function refresh({ context, clock, store }: TokenSourcePorts, credential: Credential): Promise<Credential> {
+/** Null when the issuer does not take the refresh token any more. */
+async function renew({ context, clock }: TokenSourcePorts, credential: Credential): Promise<Credential | null> {
   const oidc = await import('openid-client')
-  const issuer = demandSafe(context.issuer)
   try {
-    const config = await oidc.discovery(
-      issuer,
-      context.clientId,
-      { id_token_signed_response_alg: 'ES256' },
-      oidc.None(),
-      {
-        execute: issuer.protocol === 'http:' ? [oidc.allowInsecureRequests] : [],
-      },
-    )
+    const config = await discoverIssuer(context)
     const tokens = await oidc.refreshTokenGrant(config, credential.refreshToken, { resource: context.audience })
     return credentialOf(tokens, clock, credential)
   } catch (error) {
-    if (!(error instanceof oidc.ResponseBodyError)) throw unreachable(context, error)
-    // Somebody may have signed in again meanwhile: then their tokens count.
-    const now = await store.read()
-    if (now && now.refreshToken !== credential.refreshToken && isFresh(now, clock)) return now
-    throw expired(error)
+    if (error instanceof oidc.ResponseBodyError && error.error === 'invalid_grant') return null
+    if (isNetworkFailure(error)) throw issuerFailure(context.issuer, error)
+    if (error instanceof AppError && error.code !== 'LOGIN_FAILED') throw error
+    // An error page of a proxy, a server being restarted: nothing that ends a sign-in.
+    throw new AppError('SERVER_UNREACHABLE', 'Cannot renew your sign-in: the server does not answer as it should', {
+      cause: error,
+      hint: 'Try again in a moment, then: hoop login',
+      ran: 'nothing',
+    })
   }
 }
 
@@ -82,26 +107,6 @@ async function stored({ store }: TokenSourcePorts): Promise<Credential> {
   throw new AppError('LOGIN_REQUIRED', 'Cannot go on: you are not signed in', { hint: 'hoop login', ran: 'nothing' })
 }
 
-function isFresh(credential: Credential, clock: Clock): boolean {
-  return credential.accessEndsAtMs - reserveMs > clock.nowMs()
-}
-
-function expired(cause?: unknown): AppError {
-  return new AppError('LOGIN_EXPIRED', 'Cannot go on: your sign-in has expired', {
-    cause,
-    hint: 'hoop login',
-    ran: 'nothing',
-  })
-}
-
-function unreachable(context: Context, cause: unknown): AppError {
-  return new AppError(
-    'SERVER_UNREACHABLE',
-    `Cannot renew your sign-in: ${new URL(context.server).host} does not answer`,
-    {
-      cause,
-      hint: 'Check the network (VPN?), then try again',
-      ran: 'nothing',
-    },
-  )
+function expired(): AppError {
+  return new AppError('LOGIN_EXPIRED', 'Cannot go on: your sign-in has expired', { hint: 'hoop login', ran: 'nothing' })
 }

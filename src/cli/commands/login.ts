@@ -1,7 +1,8 @@
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
-import { AppError } from '../../base/app-error.ts'
+import type { LoggedIn } from '../../identity/log-in.ts'
 import { HoopCommand } from '../base-command.ts'
+import { Interrupted } from '../interrupted.ts'
 
 export default class Login extends HoopCommand {
   static override summary = 'Sign in to a hoop server'
@@ -19,7 +20,10 @@ export default class Login extends HoopCommand {
     }),
   }
   static override flags = {
-    'no-browser': Flags.boolean({ description: 'Print the address only' }),
+    'no-browser': Flags.boolean({
+      description:
+        'Print the address only; open it on this machine (a code to paste from another one is not there yet)',
+    }),
     store: Flags.option({
       description: 'Where the sign-in is kept: the keychain, or a file only you can read',
       options: ['keychain', 'plaintext'] as const,
@@ -28,53 +32,55 @@ export default class Login extends HoopCommand {
 
   override async run(): Promise<void> {
     const { args, flags } = await this.parse(Login)
-    const { logIn } = await import('../../identity/log-in.ts')
+    const { knownServer, logIn } = await import('../../identity/log-in.ts')
     const { readPaths } = await import('../../identity/paths.ts')
     const { systemClock } = await import('../../identity/system-clock.ts')
+    const { interruptSignal } = await import('../work/interrupt-signal.ts')
     const paths = readPaths(process.env)
-    const server = args.server ?? (await this.#serverInUse())
-    const signedIn = await logIn({
-      server,
-      paths,
-      clock: systemClock,
-      contextName: this.globals.context,
-      store: flags.store ?? 'auto',
-      onNoKeychain: () =>
-        this.say('No usable keychain here: your sign-in will be kept in a file that only you can read.', 'waiting'),
-      present: (url) => this.#present(server, url, !flags['no-browser']),
-    })
-    const { me, contextName, store, credential } = signedIn
-    const until = new Date(credential.endsAtMs).toTimeString().slice(0, 5)
-    const where = store === 'keychain' ? 'keychain' : 'a file only you can read'
-    this.say(
-      `✓ Signed in to ${new URL(server).host} as ${me.email}. Until ${until}. Stored in: ${where}. Context: ${contextName}.`,
-      'good',
-    )
-    this.say('  Next:  hoop ls    hoop connect NAME', 'quiet')
-    if (this.globals.output === 'json') this.printJson({ server: signedIn.server, context: contextName, ...me, store })
-  }
-
-  async #serverInUse(): Promise<string> {
-    const { openContext } = await import('../../identity/session-client.ts')
+    const server = args.server ?? knownServer(paths, this.globals.context, process.env)
+    const interrupt = interruptSignal()
     try {
-      return openContext(this.globals.context).context.server
-    } catch (error) {
-      if (!(error instanceof AppError) || error.code !== 'LOGIN_REQUIRED') throw error
-      throw new AppError('USAGE', 'Cannot sign in: no server was named', {
-        hint: 'hoop login https://your-hoop-server',
+      const signedIn = await logIn({
+        server,
+        paths,
+        clock: systemClock,
+        contextName: this.globals.context,
+        store: flags.store ?? 'auto',
+        signal: interrupt.signal,
+        onNoKeychain: () =>
+          this.say('No usable keychain here: your sign-in will be kept in a file that only you can read.', 'waiting'),
+        present: (url, redirectUri) => this.#present(url, redirectUri, !flags['no-browser']),
       })
+      this.#report(signedIn)
+    } catch (error) {
+      if (interrupt.received === null) throw error
+      this.say('Cancelled. Nothing was changed.')
+      throw new Interrupted(interrupt.received)
+    } finally {
+      interrupt.stop()
     }
   }
 
-  async #present(server: string, url: string, wantsBrowser: boolean): Promise<void> {
-    const host = new URL(server).host
+  #report({ server, me, credential, contextName, store }: LoggedIn): void {
+    const until = new Date(credential.endsAtMs).toTimeString().slice(0, 5)
+    const where = store === 'keychain' ? 'keychain' : 'a file only you can read'
+    this.say(
+      `✓ Signed in to ${new URL(server).host} as ${me.email}. Session until ${until}. Stored in: ${where}. Context: ${contextName}.`,
+      'good',
+    )
+    this.say('  Next:  hoop ls    hoop connect NAME', 'quiet')
+    if (this.globals.output === 'json') this.printJson({ server, context: contextName, ...me, store })
+  }
+
+  async #present(url: string, redirectUri: string, wantsBrowser: boolean): Promise<void> {
+    const { host } = new URL(url)
     this.say(
       wantsBrowser
         ? `Opening your browser to sign in at ${host} …  Not opening? Go to:`
         : `Sign in at ${host} in a browser on this machine:`,
     )
     this.say(`  ${url}`)
-    this.say('Waiting for you for 5 minutes. Ctrl-C cancels.', 'quiet')
+    this.say(`Waiting on ${new URL(redirectUri).host} for 5 minutes. Ctrl-C cancels.`, 'quiet')
     if (!wantsBrowser) return
     const { openBrowser } = await import('../work/open-browser.ts')
     await openBrowser(url)

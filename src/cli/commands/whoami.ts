@@ -8,8 +8,8 @@ export default class Whoami extends HoopCommand {
     await this.parse(Whoami)
     const { openContext } = await import('../../identity/session-client.ts')
     const { getMe } = await import('../../api/server.ts')
-    const { api, context, name } = openContext(this.globals.context)
+    const { api, context, name, source } = openContext(this.globals.context)
     const me = await api.call(getMe)
-    await this.printRecord({ ...me, server: context.server, context: name })
+    await this.printRecord({ ...me, server: context.server, context: name, source })
   }
 }

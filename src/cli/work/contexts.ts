@@ -1,6 +1,7 @@
 import { AppError } from '../../base/app-error.ts'
-import { changeConfig, pickContext, readConfig } from '../../identity/contexts.ts'
-import { openCredentialStore } from '../../identity/credential-store.ts'
+import { changeConfig, findContext, readConfig, withoutContext } from '../../identity/contexts.ts'
+import { credentialLock, openCredentialStore } from '../../identity/credential-store.ts'
+import { withFileLock } from '../../identity/file-lock.ts'
 import { readPaths } from '../../identity/paths.ts'
 import { closestOf } from '../closest.ts'
 import type { Listing } from '../output/listing.ts'
@@ -48,16 +49,20 @@ export function chooseContext(env: NodeJS.ProcessEnv, name: string): void {
   changeConfig(paths, (config) => ({ ...config, current: name }))
 }
 
+/** Forgets it even when its key stays behind in a keychain that is locked, and says so. @throws AppError */
 export async function forgetContext(env: NodeJS.ProcessEnv, name: string): Promise<void> {
   const paths = readPaths(env)
   const config = readConfig(paths)
   demandKnown(Object.keys(config.contexts), name)
-  const { context } = pickContext(config, name, env)
-  await openCredentialStore(paths, name, context).remove()
-  changeConfig(paths, ({ current, contexts }) => {
-    const { [name]: _gone, ...others } = contexts
-    return { ...(current !== undefined && current !== name ? { current } : {}), contexts: others }
-  })
+  const context = findContext(config, name)
+  try {
+    if (context) {
+      const store = openCredentialStore(paths, name, context)
+      await withFileLock(credentialLock(paths, name), () => store.remove())
+    }
+  } finally {
+    changeConfig(paths, (now) => withoutContext(now, name))
+  }
 }
 
 function demandKnown(names: readonly string[], name: string): void {
