@@ -6,6 +6,7 @@ import type { Clock, Log, Random } from '../base/ports.ts'
 import { registerApprovals } from './approvals/routes.ts'
 import { registerAuditLog } from './audit-log/routes.ts'
 import { createIssuer } from './auth/oidc-issuer.ts'
+import { checkPassword } from './auth/passwords.ts'
 import { configuredPeople } from './auth/people.ts'
 import { registerSignIn, type SignInMethod } from './auth/sign-in-routes.ts'
 import { type ServerConfig, storeOf } from './config.ts'
@@ -46,12 +47,7 @@ export interface RunningServer {
  * @throws AppError `CONFIG_INVALID`, `LOCAL_STATE` or `PORT_IN_USE`, with nothing left open
  */
 export async function startServer(config: ServerConfig, ports: ServerPorts): Promise<RunningServer> {
-  const { signIn } = ports
-  if (!signIn) {
-    throw new AppError('CONFIG_INVALID', 'Cannot start the server: nobody could sign in', {
-      hint: 'An identity provider behind the server is to come; hoop demo shows the rest',
-    })
-  }
+  const signIn = ports.signIn ?? passwordsOf(config)
   const listening = await listenOn(config.listen)
   let store: Store | undefined
   try {
@@ -66,6 +62,16 @@ export async function startServer(config: ServerConfig, ports: ServerPorts): Pro
     await store?.close()
     throw error
   }
+}
+
+/** Sign-in with the passwords of the config. @throws AppError `CONFIG_INVALID` when nobody has one */
+function passwordsOf({ identity: { people } }: ServerConfig): SignInMethod {
+  if (people.some(({ passwordHash }) => passwordHash)) {
+    return { checkPassword: (email, password) => checkPassword(people, email, password) }
+  }
+  throw new AppError('CONFIG_INVALID', 'Cannot start the server: nobody could sign in, because nobody has a password', {
+    hint: 'Give identity.people a passwordHash: hoop server password makes one',
+  })
 }
 
 async function prepare(

@@ -3,12 +3,15 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { AppError } from '../base/app-error.ts'
 import { Secret } from '../base/secret.ts'
+import { passwordHashPattern } from './auth/password-hash-pattern.ts'
 
 const person = z.strictObject({
   sub: z.string().min(1),
   email: z.email(),
   name: z.string().min(1),
   groups: z.array(z.string()),
+  /** How they sign in, where no identity provider does it: made by `hoop server password`. */
+  passwordHash: z.string().regex(passwordHashPattern, 'hoop server password makes one').optional(),
 })
 
 /** People a server knows by itself. */
@@ -48,7 +51,6 @@ const configFile = z.strictObject({
 })
 
 export type ServerConfig = z.output<typeof configFile>
-export type ServerConfigInput = z.input<typeof configFile>
 export type Role = z.infer<typeof roles>
 
 /** @throws AppError `CONFIG_INVALID` naming the key that is wrong */

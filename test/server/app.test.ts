@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { systemClock, systemRandom } from '../../src/identity/system-clock.ts'
 import { startServer } from '../../src/server/app.ts'
 import { readServerConfig } from '../../src/server/config.ts'
@@ -27,6 +27,7 @@ test('a server that nobody could sign in to does not start', async () => {
 
 test('a port in use is named, and whoever holds it is left alone', async () => {
   const first = await startTestServer()
+  onTestFinished(() => first.stop())
   const port = Number(new URL(first.url).port)
 
   await expect(startServer(config('second', { host: '127.0.0.1', port }), ports)).rejects.toMatchObject({
@@ -34,7 +35,6 @@ test('a port in use is named, and whoever holds it is left alone', async () => {
     message: `Cannot listen on 127.0.0.1:${port}: the port is in use`,
   })
   expect((await fetch(`${first.url}/healthz`)).status).toBe(200)
-  await first.stop()
 })
 
 test('a start that fails gives its port back', async () => {
@@ -90,6 +90,7 @@ test('behind a proxy, everything it names is at its own address, and its cookies
 
 test('closing answers the request that is under way, and takes no other', async () => {
   const server = await startTestServer()
+  onTestFinished(() => server.stop())
   const { accessToken } = await server.logIn('root')
   const body = '{"files":{}}'
   const port = Number(new URL(server.url).port)
@@ -116,6 +117,7 @@ test('closing answers the request that is under way, and takes no other', async 
 
 test('a client that never finishes does not keep a server from closing', async () => {
   const server = await startTestServer()
+  onTestFinished(() => server.stop())
   const port = Number(new URL(server.url).port)
   const socket = connect(port, '127.0.0.1')
   socket.on('error', () => undefined)

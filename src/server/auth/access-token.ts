@@ -15,7 +15,8 @@ export async function authenticate(context: ServerContext, header: string): Prom
   const person = context.people.find(sub)
   if (!person)
     throw new AppError('LOGIN_REQUIRED', 'Cannot answer: this account is no longer known', { hint: 'Ask an admin' })
-  return { ...person, roles: [...context.people.rolesOf(person)] }
+  const { email, name, groups } = person
+  return { sub, email, name, groups, roles: [...context.people.rolesOf(person)] }
 }
 
 async function subjectOf(context: ServerContext, token: string): Promise<string> {

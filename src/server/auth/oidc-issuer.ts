@@ -63,6 +63,9 @@ function configuration(context: ServerContext, errors: OidcModule['errors']): Co
       devInteractions: { enabled: false },
       userinfo: { enabled: false },
       rpInitiatedLogout: { enabled: false },
+      pushedAuthorizationRequests: { enabled: false },
+      // A token bound to a key is worth more only where the API asks for the proof; until it does, none is given.
+      dPoP: { enabled: false },
       revocation: { enabled: true, allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId },
       resourceIndicators: resourceIndicators(audienceOf(context), errors),
     },

@@ -12,6 +12,9 @@ button { display: block; width: 100%; margin: .5rem 0; padding: .75rem 1rem; tex
   background: transparent; border: 1px solid color-mix(in srgb, currentColor 25%, transparent); border-radius: .5rem; cursor: pointer; }
 button:hover, button:focus-visible { border-color: #2563eb; outline: 2px solid #2563eb55; }
 button.main { background: #2563eb; border-color: #2563eb; color: #fff; text-align: center; font-weight: 600; }
+label { display: block; margin: .5rem 0; }
+input { display: block; width: 100%; box-sizing: border-box; padding: .6rem; font: inherit; color: inherit; background: transparent;
+  border: 1px solid color-mix(in srgb, currentColor 35%, transparent); border-radius: .5rem; }
 small { opacity: .7; }
 .demo { display: inline-block; padding: 0 .5rem; border-radius: 1rem; background: #f59e0b; color: #000; font-size: .75rem; }
 `
@@ -46,6 +49,17 @@ export function choosePage(uid: string, choices: readonly Choice[], isDemo: bool
   return page(
     'Sign in',
     `<p>Who is signing in? ${badge}</p><form method="post" action="/sign-in/${uid}/login">${buttons}</form>`,
+  )
+}
+
+export function passwordPage(uid: string, problem: string): string {
+  const notice = problem ? `<p role="alert"><strong>${escapeHtml(problem)}</strong></p>` : ''
+  return page(
+    'Sign in',
+    `${notice}<form method="post" action="/sign-in/${uid}/login">
+<label>E-mail <input name="email" type="email" autocomplete="username" required autofocus></label>
+<label>Password <input name="password" type="password" autocomplete="current-password" required></label>
+<button class="main">Sign in</button></form>`,
   )
 }
 

@@ -2,12 +2,16 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { default as Provider } from 'oidc-provider'
 import { audienceOf, type ServerContext } from '../context.ts'
-import { type Choice, choosePage, consentPage, messagePage, pageHeaders } from './pages.ts'
+import { type Choice, choosePage, consentPage, messagePage, pageHeaders, passwordPage } from './pages.ts'
 
-/** How people show who they are. The demo's lets anybody click; an identity provider behind the server will be another. */
-export interface SignInMethod {
-  readonly choices: readonly Choice[]
-}
+/**
+ * How people show who they are: by a click, which only the demo offers, or by a password. An identity provider behind the
+ * server will be another.
+ */
+export type SignInMethod =
+  | { readonly choices: readonly Choice[] }
+  /** The subject that belongs to this address and password; undefined when they do not fit. */
+  | { readonly checkPassword: (email: string, password: string) => Promise<string | undefined> }
 
 interface SignInPorts {
   readonly context: ServerContext
@@ -17,6 +21,8 @@ interface SignInPorts {
 
 /** The pages' forms are a button each. */
 const formLimitBytes = 16_384
+/** From one address. People mistype; programs that guess are slowed down to this. */
+const loginsPerMinute = 30
 
 /** Mounts the issuer below `/oidc` and its pages below `/sign-in`. */
 export async function registerSignIn(app: FastifyInstance, ports: SignInPorts): Promise<void> {
@@ -26,7 +32,8 @@ export async function registerSignIn(app: FastifyInstance, ports: SignInPorts): 
   })
   app.get('/sign-in/:uid', (request, reply) => page(ports, { request, reply }, show))
   const form = { bodyLimit: formLimitBytes }
-  app.post('/sign-in/:uid/login', form, (request, reply) => page(ports, { request, reply }, logIn))
+  const login = { ...form, config: { rateLimit: { max: loginsPerMinute, timeWindow: '1 minute' } } }
+  app.post('/sign-in/:uid/login', login, (request, reply) => page(ports, { request, reply }, logIn))
   app.post('/sign-in/:uid/consent', form, (request, reply) => page(ports, { request, reply }, consent))
 }
 
@@ -54,19 +61,28 @@ type Step = (ports: SignInPorts, visit: Visit, interaction: Interaction) => Prom
 
 const show: Step = async ({ context, method }, { reply }, { uid, prompt, session }) => {
   reply.headers(pageHeaders)
-  if (prompt.name === 'login') return reply.send(choosePage(uid, method.choices, context.isDemo))
+  if (prompt.name === 'login') {
+    return reply.send('choices' in method ? choosePage(uid, method.choices, context.isDemo) : passwordPage(uid, ''))
+  }
   const person = context.people.find(session?.accountId ?? '')
   return person
     ? reply.send(consentPage(uid, 'hoop command', person.email))
     : refuse(reply, 'This account is no longer known here.')
 }
 
-const logIn: Step = async (ports, visit, { prompt }) => {
+const logIn: Step = async (ports, visit, { prompt, uid }) => {
   if (prompt.name !== 'login') return refuse(visit.reply, 'Who signs in is settled. Start again: hoop login')
-  const sub = formValue(visit.request, 'sub')
-  const isOffered = ports.method.choices.some((choice) => choice.sub === sub)
-  if (!isOffered) return refuse(visit.reply, 'Nobody of that name can sign in here.')
-  return finish(ports, visit, { login: { accountId: sub, amr: ['click'] } })
+  const { method } = ports
+  if ('choices' in method) {
+    const sub = formValue(visit.request, 'sub')
+    const isOffered = method.choices.some((choice) => choice.sub === sub)
+    if (!isOffered) return refuse(visit.reply, 'Nobody of that name can sign in here.')
+    return finish(ports, visit, { login: { accountId: sub, amr: ['click'] } })
+  }
+  const [email, password] = [formValue(visit.request, 'email'), formValue(visit.request, 'password')]
+  const sub = await method.checkPassword(email, password)
+  if (sub !== undefined) return finish(ports, visit, { login: { accountId: sub, amr: ['pwd'] } })
+  return visit.reply.status(401).headers(pageHeaders).send(passwordPage(uid, 'Address and password do not fit.'))
 }
 
 const consent: Step = async (ports, visit, { prompt, session, params }) => {

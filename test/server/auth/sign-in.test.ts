@@ -1,5 +1,5 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { getMe } from '../../../src/api/server.ts'
 import { askForTokens, attempt, Browser, clickTo, logIn, redeem, redirectUri, refresh } from '../support/browser.ts'
 import { startTestServer, storeKinds, type TestServer } from '../support/test-server.ts'
@@ -229,6 +229,23 @@ describe('what the issuer refuses', () => {
     expect(page.text).not.toContain('password')
   })
 
+  test('whatever it has no use for: it says so, and has no such address', async () => {
+    const reply = await fetch(`${server.url}/oidc/.well-known/openid-configuration`)
+    const about = (await reply.json()) as Record<string, unknown>
+    const endpoints = Object.keys(about).filter((key) => key.endsWith('_endpoint'))
+
+    expect(new Set(endpoints)).toEqual(new Set(['authorization_endpoint', 'revocation_endpoint', 'token_endpoint']))
+    expect(about).toMatchObject({
+      code_challenge_methods_supported: ['S256'],
+      grant_types_supported: ['authorization_code', 'refresh_token'],
+      response_types_supported: ['code'],
+    })
+    expect(about).not.toHaveProperty('dpop_signing_alg_values_supported')
+    for (const path of ['reg', 'device/auth', 'request', 'token/introspection', 'me', 'session/end', 'backchannel']) {
+      expect((await fetch(`${server.url}/oidc/${path}`, { method: 'POST' })).status).toBe(404)
+    }
+  })
+
   test('what discovery names is below the issuer, whatever Host a request claims', async () => {
     const { request } = await import('node:http')
     const { port } = new URL(server.url)
@@ -343,6 +360,7 @@ describe('the sign-in pages', () => {
 
 test('what an unfinished sign-in leaves in the store is gone when it has expired and another one begins', async () => {
   const server = await startTestServer()
+  onTestFinished(() => server.stop())
   const count = async (): Promise<number> => {
     const { default: Database } = await import('better-sqlite3')
     const database = new Database(`${server.dataDir}/hoop.sqlite`, { readonly: true })
@@ -357,11 +375,11 @@ test('what an unfinished sign-in leaves in the store is gone when it has expired
 
   expect(before).toBeGreaterThanOrEqual(5)
   expect(await count()).toBeLessThan(before)
-  await server.stop()
 })
 
 test('nothing of a token is in the store or the log in clear', async () => {
   const server = await startTestServer()
+  onTestFinished(() => server.stop())
   const { accessToken, refreshToken } = await server.logIn('ana')
   const { readFileSync, readdirSync } = await import('node:fs')
   const kept = readdirSync(server.dataDir)
@@ -371,15 +389,14 @@ test('nothing of a token is in the store or the log in clear', async () => {
   expect(kept).not.toContain(refreshToken)
   expect(kept).not.toContain(accessToken)
   expect(server.log.lines.join('\n')).not.toContain(refreshToken)
-  await server.stop()
 })
 
 test('two people who sign in at once each get their own token', async () => {
   const server = await startTestServer()
+  onTestFinished(() => server.stop())
   const [ana, root] = await Promise.all([server.as('ana'), server.as('root')])
 
   expect([(await ana.call(getMe)).sub, (await root.call(getMe)).sub]).toEqual(['ana', 'root'])
   expect(redirectUri).toContain('127.0.0.1')
   await logIn(server.url, 'eve')
-  await server.stop()
 })

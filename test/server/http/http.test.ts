@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { problem } from '../../../src/api/problem.ts'
 import { startTestServer, type TestServer } from '../support/test-server.ts'
 
@@ -88,11 +88,11 @@ test('every answer forbids to load, frame or guess anything', async () => {
 
 test('what nobody foresaw is in the log, and not in the answer', async () => {
   const broken = await startTestServer()
+  onTestFinished(() => broken.stop())
   const authorization = `Bearer ${(await broken.logIn('root')).accessToken}`
   await broken.inStore((store) => store.db.schema.dropTable('policies').execute())
   const reply = await fetch(`${broken.url}/v1/policy`, { headers: { authorization } })
   const text = await reply.text()
-  await broken.stop()
 
   expect([reply.status, problem.parse(JSON.parse(text)).error.code]).toEqual([500, 'UNEXPECTED'])
   expect(text).not.toContain('policies')
@@ -119,6 +119,7 @@ test('a secret that cannot be opened is the trouble of the server, not of the ca
 
 test('one address cannot ask without end, and is told so in a way it can wait for', async () => {
   const limited = await startTestServer()
+  onTestFinished(() => limited.stop())
   const ask = async (): Promise<number> => {
     const reply = await fetch(`${limited.url}/v1/nothing`)
     await reply.arrayBuffer()
@@ -130,17 +131,16 @@ test('one address cannot ask without end, and is told so in a way it can wait fo
   }
   const reply = await fetch(`${limited.url}/v1/discovery`)
   const body = problem.parse(await reply.json())
-  await limited.stop()
 
   expect([reply.status, body.error.code]).toEqual([429, 'SERVER_UNREACHABLE'])
 })
 
 test('health is the store’s health', async () => {
   const watched = await startTestServer('postgres')
+  onTestFinished(() => watched.stop())
   const well = await fetch(`${watched.url}/healthz`)
   await watched.postgres?.stop()
   const ill = await fetch(`${watched.url}/healthz`)
-  await watched.stop()
 
   expect([well.status, ill.status]).toEqual([200, 503])
   expect(await ill.json()).toEqual({ ok: false, version: 'test' })
