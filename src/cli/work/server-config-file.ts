@@ -1,6 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { AppError } from '../../base/app-error.ts'
+import { Secret } from '../../base/secret.ts'
+import { hashPassword } from '../../server/auth/passwords.ts'
 import { readServerConfig, type ServerConfig } from '../../server/config.ts'
 
 /** @throws AppError `CONFIG_INVALID` when the file cannot be read or a key in it is wrong */
@@ -18,13 +21,22 @@ export function loadServerConfig(file: string): ServerConfig {
   return readServerConfig(text, dirname(path))
 }
 
+/** The account of a first config, and its password, which is shown once and stored nowhere. */
+export interface FirstAdmin {
+  readonly email: string
+  readonly password: Secret
+}
+
 /** Writes a first config with a comment at every key. @throws AppError `USAGE` when the file is there */
-export function writeServerConfig(file: string): void {
+export async function writeServerConfig(file: string): Promise<FirstAdmin> {
   const path = resolve(file)
   if (existsSync(path)) throw new AppError('USAGE', `Cannot write server config: "${file}" is there already`)
-  readServerConfig(template, dirname(path))
+  const password = randomBytes(15).toString('base64url')
+  const text = template.replace('PASSWORD_HASH', await hashPassword(password))
+  readServerConfig(text, dirname(path))
   mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, template, { mode: 0o600, flag: 'wx' })
+  writeFileSync(path, text, { mode: 0o600, flag: 'wx' })
+  return { email: 'admin@example.com', password: new Secret(password) }
 }
 
 const template = `# Configuration of a hoop server. Unknown keys are errors.
@@ -46,13 +58,14 @@ dataDir: ./hoop-data
 store:
   kind: sqlite
 
-# People the server knows by itself.
+# People the server knows by itself. A passwordHash for somebody else: hoop server password
 identity:
   people:
-    - sub: ana
-      email: ana@example.com
-      name: Ana
+    - sub: admin
+      email: admin@example.com
+      name: First administrator
       groups: [admins]
+      passwordHash: PASSWORD_HASH
 
 # Rights at the server itself, by group: admin, policy-author, approver, auditor.
 roles:

@@ -154,12 +154,12 @@ describe('a policy folder', () => {
   })
 })
 
-test('the first configuration of a server can be read, and is never written over', () => {
+test('the first configuration of a server can be read, and is never written over', async () => {
   const file = join(folder(), 'hoop-server.yaml')
-  writeServerConfig(file)
+  await writeServerConfig(file)
 
   expect(loadServerConfig(file)).toMatchObject({ tenant: 'acme', listen: { port: 7410 } })
-  expect(() => writeServerConfig(file)).toThrow(expect.objectContaining({ code: 'USAGE' }))
+  await expect(writeServerConfig(file)).rejects.toMatchObject({ code: 'USAGE' })
   expect(() => loadServerConfig(join(home, 'none.yaml'))).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
 })
 

@@ -9,7 +9,8 @@ export default class ServerInit extends HoopCommand {
   override async run(): Promise<void> {
     const { args } = await this.parse(ServerInit)
     const { writeServerConfig } = await import('../../work/server-config-file.ts')
-    writeServerConfig(args.file)
+    const { email, password } = await writeServerConfig(args.file)
     this.say(`✓ ${args.file} is written. Go through it, then:  hoop server start --config ${args.file}`, 'good')
+    this.say(`  First sign-in: ${email}, password ${password.reveal()}  (shown once; only its hash is in the file)`)
   }
 }
