@@ -2,6 +2,7 @@ import type { ColumnRef, Effect, Facts, OutputColumn } from '../engines/engine.t
 import { type Answer, type Asker, askColumn, askEffect } from './ask.ts'
 import type { CompiledPolicy } from './compile.ts'
 import type { ClassifiedUse, Decision, Denied, OutputRule, RuleRef } from './decision.ts'
+import { basePolicyFile } from './schema.ts'
 
 /** One statement to decide about. `approved`: the review that a rule wanted has been given. */
 export interface StatementRequest extends Asker {
@@ -130,7 +131,8 @@ function denyEffect(
   classified: readonly ClassifiedUse[],
 ): Denied {
   const [rule] = answer.rules
-  const [finding] = request.facts.unresolved
+  // A rule of the folder speaks for itself; the base policy's speaks for what was not understood.
+  const notUnderstood = rule === undefined || rule.file === basePolicyFile ? request.facts.unresolved[0] : undefined
   const what = `${effect.class} of ${effect.object.schema ? `${effect.object.schema}.` : ''}${effect.object.name}`
   const because = answer.failed.length > 0 ? 'a rule could not be evaluated, so nothing is permitted' : undefined
   const owner = rule?.annotations['owner']
@@ -138,10 +140,10 @@ function denyEffect(
     ...deny(request, {
       rule: rule?.id ?? 'hoop:no-permit',
       ref: rule ? refOf(rule) : undefined,
-      reason: because ?? finding?.why ?? rule?.annotations['reason'] ?? `no rule permits ${what}`,
+      reason: because ?? notUnderstood?.why ?? rule?.annotations['reason'] ?? `no rule permits ${what}`,
       fix: rule?.annotations['fix'] ?? undefined,
       classified,
-      position: finding?.position ?? effect.position,
+      position: notUnderstood?.position ?? effect.position,
     }),
     ...(owner ? { owner } : {}),
   }

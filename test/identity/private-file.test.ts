@@ -59,7 +59,9 @@ describe('a private file', () => {
     writePrivate(file, 'text')
     change(file)
 
-    expect(() => readPrivate(file)).toThrow(expect.objectContaining({ code: 'LOCAL_STATE', hint: expect.stringContaining('chmod 600') }))
+    expect(() => readPrivate(file)).toThrow(
+      expect.objectContaining({ code: 'LOCAL_STATE', hint: expect.stringContaining('chmod 600') }),
+    )
   })
 
   test('is refused when it is a link, a folder or a pipe', () => {

@@ -93,7 +93,10 @@ test('the browser is told that a sign-in failed, and why is not told there', asy
 test('a server that passes itself off as another is found out before anybody signs in', async () => {
   idp.become({ discovery: (known) => ({ ...known, audience: 'https://good.example/v1' }) })
 
-  await expect(attempt()).rejects.toMatchObject({ code: 'SERVER_MISTRUSTED', hint: expect.stringContaining('good.example') })
+  await expect(attempt()).rejects.toMatchObject({
+    code: 'SERVER_MISTRUSTED',
+    hint: expect.stringContaining('good.example'),
+  })
   expect(idp.asked).toEqual([])
 })
 
@@ -111,7 +114,10 @@ test.each([
     present: async () => undefined,
   })
 
-  await expect(again).rejects.toMatchObject({ code: 'SERVER_MISTRUSTED', hint: expect.stringContaining('hoop context rm prod') })
+  await expect(again).rejects.toMatchObject({
+    code: 'SERVER_MISTRUSTED',
+    hint: expect.stringContaining('hoop context rm prod'),
+  })
 })
 
 test('an address in clear over a network is refused before anything is sent', async () => {

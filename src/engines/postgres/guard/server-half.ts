@@ -240,7 +240,11 @@ export class ServerHalf {
       recorder.finished(failed, { outcome, sqlstate, rowsAffected: 0 })
     }
     const skipped = head?.kind === 'query' ? head.runs.slice(head.at + 1) : ledger.skipToSync()
-    for (const run of skipped) recorder.finished(run, { outcome: 'not-run', sqlstate, rowsAffected: 0 })
+    // Planning happens at Bind: an execution whose Bind failed has failed with it.
+    const failedAtBind = head?.kind === 'bind' ? head.portal.run : null
+    for (const run of skipped) {
+      recorder.finished(run, { outcome: run === failedAtBind ? 'failed' : 'not-run', sqlstate, rowsAffected: 0 })
+    }
     if (head?.kind === 'query') head.at = head.runs.length
   }
 
