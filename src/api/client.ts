@@ -89,6 +89,13 @@ function readReply<R extends Route>(route: R, reply: HttpReply): z.output<R['rep
       hint: 'Client and server may be of different versions: compare hoop --version with the server',
     })
   }
+  // A proxy in front of the server speaks for it: it is not there.
+  if ([502, 503, 504].includes(reply.status) && body === undefined) {
+    throw new AppError(
+      'SERVER_UNREACHABLE',
+      `Cannot reach the hoop server: a proxy in front of it answers ${reply.status}`,
+    )
+  }
   const refused = problem.safeParse(body)
   if (!refused.success) {
     throw new AppError(

@@ -102,7 +102,8 @@ function readYaml<T>(
     const keys = issue.code === 'unrecognized_keys' ? issue.keys : []
     const path = [...issue.path, ...keys.slice(0, 1)]
     const line = lineOf(source, path)
-    problems.push({ file, line, message: `${path.map(String).join(' → ') || 'the file'}: ${issue.message}` })
+    const why = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message
+    problems.push({ file, line, message: `${path.map(String).join(' → ') || 'the file'}: ${why}` })
   }
   return undefined
 }

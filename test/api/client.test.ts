@@ -48,8 +48,14 @@ test('a refusal keeps the code, rule and hint of the server', async () => {
 test.each([
   ['a body of another shape', { status: 200, body: '{"sub":1}' }],
   ['an unknown member', { status: 200, body: JSON.stringify({ ...me, admin: true }) }],
-  ['a page instead of JSON', { status: 502, body: '<html>bad gateway</html>' }],
+  ['a page instead of JSON', { status: 200, body: '<html>a portal</html>' }],
   ['a code nobody knows', { status: 400, body: '{"error":{"code":"NEW","message":"m"}}' }],
 ])('%s is not trusted', async (_what, reply) => {
   await expect(clientThatGets(reply).client.call(getMe)).rejects.toMatchObject({ code: 'SERVER_MISTRUSTED', exit: 11 })
+})
+
+test('a gateway that cannot reach the server means that the server is out of reach', async () => {
+  const { client } = clientThatGets({ status: 502, body: '<html>bad gateway</html>' })
+
+  await expect(client.call(getMe)).rejects.toMatchObject({ code: 'SERVER_UNREACHABLE' })
 })

@@ -46,7 +46,7 @@ describe.skipIf(!hasChromium)('signing in with a browser', () => {
     await page.getByRole('button', { name: 'Continue' }).click()
     await page.waitForURL(/\/done$/)
 
-    expect(await page.textContent('body')).toContain('return to your terminal')
+    expect(await page.textContent('body')).toMatch(/Signed in to .*developer@shop\.example/)
     expect(problems.filter((text) => !text.includes('favicon'))).toEqual([])
     expect(await login.ended).toMatchObject({ exit: 0, stderr: expect.stringContaining('developer@shop.example') })
     expect((await home.run(['whoami', '--json', '-C', 'developer'])).stdout).toContain('"developers"')
