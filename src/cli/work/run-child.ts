@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
+import { delimiter, join } from 'node:path'
 
 /** How a child ended, as the exit code a shell would show; 126 and 127 when it could not be started. */
 export interface ChildEnd {
@@ -30,8 +32,15 @@ export function runChild(command: string, args: readonly string[], env: NodeJS.P
       resolve(ended)
     }
     child.on('error', (error: NodeJS.ErrnoException) => {
-      end(error.code === 'ENOENT' ? { exit: 127, failure: 'not-found' } : { exit: 126, failure: 'not-runnable' })
+      const isFound = error.code !== 'ENOENT' && isThere(command, env)
+      end(isFound ? { exit: 126, failure: 'not-runnable' } : { exit: 127, failure: 'not-found' })
     })
     child.on('exit', (code, signal) => end({ exit: code ?? 128 + (signal === null ? 0 : constants.signals[signal]) }))
   })
+}
+
+/** A folder on PATH that may not be entered makes the system say "not allowed" of a program that is nowhere. */
+function isThere(command: string, env: NodeJS.ProcessEnv): boolean {
+  if (command.includes('/')) return existsSync(command)
+  return (env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, command)))
 }
