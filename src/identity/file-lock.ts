@@ -1,10 +1,12 @@
-import { closeSync, openSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { AppError } from '../base/app-error.ts'
 
 /**
  * A lock among all processes of a user. The operating system holds it (through SQLite's own file locks), so it ends with its
  * holder however that dies: there is no stale lock to recognise, and nothing that two processes could both take over.
+ *
+ * Nobody may open the file in another way: closing any descriptor of a file ends the locks that its process has on it (fcntl(2)),
+ * and only SQLite's own connections know of each other.
  */
 interface Lock {
   release(): void
@@ -30,7 +32,7 @@ export async function withFileLock<T>(file: string, work: () => Promise<T>): Pro
   }
 }
 
-/** The same for work of a moment: the process waits. */
+/** The same for work of a moment: the whole process waits, so never for a lock that `withFileLock` may hold in it. */
 export function withFileLockHeld<T>(file: string, work: () => T): T {
   const lock = take(file, giveUpAfterMs)
   if (!lock) throw busy(file)
@@ -45,7 +47,6 @@ function take(file: string, waitMs = 0): Lock | undefined {
   // Loaded here, because most commands never lock anything.
   const Database = createRequire(import.meta.url)('better-sqlite3') as typeof import('better-sqlite3')
   try {
-    closeSync(openSync(file, 'a', 0o600))
     const database = new Database(file, { timeout: waitMs })
     try {
       database.exec('BEGIN EXCLUSIVE')

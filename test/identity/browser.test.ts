@@ -62,7 +62,7 @@ describe.runIf(hasChromium)('in a real browser', () => {
           if (reply.url().includes('planted')) attacks.push(`${reply.request().resourceType()} ${reply.status()}`)
         })
         await other.goto(evil)
-        await other.waitForFunction(() => document.title === 'done')
+        await other.waitForFunction('document.title === "done"')
         await other.close()
         await page.goto(url)
         await page.click('button[value="ana"]')

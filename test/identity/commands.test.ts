@@ -176,7 +176,7 @@ describe('login', () => {
     const folder = home()
     await Promise.all([logIn(folder, '--context', 'one'), logIn(folder, '--context', 'two')])
 
-    expect(Object.keys(contexts(folder)).sort()).toEqual(['one', 'two'])
+    expect(new Set(Object.keys(contexts(folder)))).toEqual(new Set(['one', 'two']))
   })
 })
 
@@ -247,10 +247,16 @@ describe('signed in', () => {
     const file = join(folder, 'credentials', 'one.json')
     writeFileSync(file, '{"refreshToken":"canary')
     const asked = await hoop(folder, ['whoami'])
+    const status = await hoop(folder, ['status', '--json'])
     const kept = readFileSync(file, 'utf8')
     const out = await hoop(folder, ['logout'])
 
     expect(asked.exit).toBe(16)
+    expect(status.exit).toBe(0)
+    expect(JSON.parse(status.stdout)).toMatchObject({
+      signedInAs: 'unknown',
+      credentialStore: expect.stringContaining('damaged'),
+    })
     expect(asked.stderr).not.toContain('canary')
     expect(kept).toContain('canary')
     expect([out.exit, existsSync(file), contexts(folder)]).toEqual([16, false, {}])

@@ -76,7 +76,7 @@ describe('with a keychain', () => {
   test.each([
     ['silent', 'answers "nothing"'],
     ['failing', 'fails'],
-  ] as const)('one that is locked and %s is not "signed out": exit 16', async (state) => {
+  ] as const)('one that is locked and %s is not "signed out": exit 16', async (state, _how) => {
     const { open, become } = encrypted()
     await open().write(credential)
     become(state)

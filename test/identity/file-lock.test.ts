@@ -23,7 +23,9 @@ function said(child: ChildProcess): Promise<string> {
 }
 
 function ended(child: ChildProcess): Promise<number | null> {
-  return new Promise((resolve) => child.once('close', resolve))
+  // It may have ended before anybody asked.
+  if (child.exitCode !== null) return Promise.resolve(child.exitCode)
+  return new Promise((resolve) => child.once('exit', resolve))
 }
 
 test('work under a lock is not interleaved, among processes and in one', { timeout: 60_000 }, async () => {
@@ -45,6 +47,30 @@ test('work under a lock is not interleaved, among processes and in one', { timeo
 
   expect(await Promise.all(children.map(ended))).toEqual([0, 0, 0, 0])
   expect(readFileSync(counter, 'utf8')).toBe('125')
+})
+
+test('who waits in the same process does not end the lock for others', async () => {
+  const lock = join(temporaryHome().config, 'lock')
+  let [release, isTaken] = [(): void => undefined, false]
+  const holding = withFileLock(
+    lock,
+    () =>
+      new Promise<void>((resolve) => {
+        release = resolve
+      }),
+  )
+  const waiting = withFileLock(lock, async () => undefined)
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  const other = run(`await withFileLock(${JSON.stringify(lock)}, async () => console.log('taken'))`)
+  void said(other).then(() => {
+    isTaken = true
+  })
+  await new Promise((resolve) => setTimeout(resolve, 1_500))
+  expect(isTaken).toBe(false)
+  release()
+  await Promise.all([holding, waiting])
+
+  expect(await ended(other)).toBe(0)
 })
 
 test('a holder that is killed holds nothing any more', async () => {

@@ -16,8 +16,7 @@ const node = [process.execPath, '--import', 'tsx', script]
 
 /** Runs the script in an environment of its own, below a shell or not. */
 function ask(command: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Record<string, unknown>> {
-  const home = mkdtempSync(join(tmpdir(), 'hoop-keychain-'))
-  onTestFinished(() => rmSync(home, { recursive: true, force: true }))
+  const home = env['HOME'] ?? temporaryFolder()
   const [program = '', ...args] = command
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
@@ -32,6 +31,14 @@ function ask(command: readonly string[], env: Readonly<Record<string, string>> =
     child.on('close', () => resolve(JSON.parse(text.split('\n').find((line) => line.startsWith('{')) ?? '{}')))
   })
 }
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'hoop-keychain-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+const unlock = 'printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null; exec "$0" "$@"'
 
 describe.runIf(isLinux)('on Linux', () => {
   test('without D-Bus no keychain is usable, and the kernel keyring is not taken for one', async () => {
@@ -61,12 +68,19 @@ describe.runIf(isLinux)('on Linux', () => {
   })
 
   test.runIf(missing.length === 0)('an unlocked keychain keeps, gives back and forgets', async () => {
-    const unlock = 'printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null; exec "$0" "$@"'
-
     expect(await ask(['dbus-run-session', '--', 'sh', '-c', unlock, ...node])).toMatchObject({
       probe: 'works',
       value: 'a value\nof two lines, \u2713',
       after: null,
     })
+  })
+
+  test.runIf(missing.length === 0)('one that is locked is not usable, and says so within its time', async () => {
+    const HOME = temporaryFolder()
+    await ask(['dbus-run-session', '--', 'sh', '-c', unlock, ...node], { HOME })
+    const said = await ask(['dbus-run-session', '--', ...node], { HOME })
+
+    expect(said['probe']).toMatch(/^Cannot use the keychain/)
+    expect(said['ms']).toBeLessThan(6_000)
   })
 })
