@@ -39,6 +39,9 @@ export class Spool {
   readonly #database: Database.Database
   readonly #file: string
   readonly #maxBytes: number
+  readonly #pageBytes: number
+  readonly #pageCount: Database.Statement
+  readonly #insertAll: (links: readonly Link[]) => void
   readonly #listeners = new Set<SpoolListener>()
   #last: Pick<Link, 'seq' | 'hash'> | null
   #pending: Link[] = []
@@ -87,6 +90,12 @@ export class Spool {
     this.#database = database
     this.#file = place.file
     this.#maxBytes = place.maxBytes
+    this.#pageBytes = database.pragma('page_size', { simple: true }) as number
+    this.#pageCount = database.prepare('pragma page_count')
+    const insert = database.prepare('insert into links values (?, ?, ?, ?)')
+    this.#insertAll = database.transaction((links: readonly Link[]) => {
+      for (const { seq, body, prev, hash } of links) insert.run(seq, body, prev, hash)
+    })
     const last = database.prepare('select seq, hash from links order by seq desc limit 1').get()
     this.#last = (last as Pick<Link, 'seq' | 'hash'> | undefined) ?? null
     this.#committedSeq = this.#last?.seq ?? 0
@@ -175,17 +184,18 @@ export class Spool {
 
   #write(links: readonly Link[]): void {
     if (this.#failure) throw this.#failure
-    const pages = this.#database.pragma('page_count', { simple: true }) as number
-    const pageBytes = this.#database.pragma('page_size', { simple: true }) as number
-    if (pages * pageBytes > this.#maxBytes) {
+    if (this.#usedBytes() > this.#maxBytes) {
       throw new AppError('SPOOL_FULL', 'Cannot record: the local spool is full', {
         hint: 'Let it reach the server: hoop status shows what is waiting',
       })
     }
-    const insert = this.#database.prepare('insert into links values (?, ?, ?, ?)')
-    this.#database.transaction(() => {
-      for (const { seq, body, prev, hash } of links) insert.run(seq, body, prev, hash)
-    })()
+    this.#insertAll(links)
+  }
+
+  /** Pages in use times their size; both statements were prepared once. */
+  #usedBytes(): number {
+    const { page_count: pages } = this.#pageCount.get() as { page_count: number }
+    return pages * this.#pageBytes
   }
 
   #fail(error: unknown): void {
