@@ -15,11 +15,16 @@ export interface PostgresBinaries {
  * @throws AppError `LOCAL_STATE` when there is none
  */
 export function findPostgresBinaries(env: NodeJS.ProcessEnv): PostgresBinaries {
-  const found = [...embedded(), ...onPath(env), ...debian()].find(({ bin }) => isComplete(bin))
+  const [found] = listPostgresBinaries(env)
   if (found) return found
   throw new AppError('LOCAL_STATE', 'Cannot start a demo database: no PostgreSQL server was found', {
     hint: 'Install one (apt-get install postgresql, brew install postgresql), or npm install without --omit=optional',
   })
+}
+
+/** Every PostgreSQL that can be run here, the one to prefer first. */
+export function listPostgresBinaries(env: NodeJS.ProcessEnv): readonly PostgresBinaries[] {
+  return [...embedded(), ...onPath(env), ...debian()].filter(({ bin }) => isComplete(bin))
 }
 
 function isComplete(bin: string): boolean {

@@ -2,6 +2,7 @@ import pg from 'pg'
 import type { Lease } from '../../api/session.ts'
 import { AppError } from '../../base/app-error.ts'
 import {
+  closeLeaseStatements,
   createLeaseStatements,
   dropLeaseStatements,
   leaseRoleName,
@@ -20,7 +21,7 @@ import { tlsOptions } from './tls-options.ts'
  * @throws AppError `DATABASE_UNREACHABLE`, with nothing left behind
  */
 export async function grantLease(
-  context: ServerContext,
+  context: Pick<ServerContext, 'random'>,
   connection: StoredConnection,
   session: { readonly id: string; readonly endsAtMs: number },
 ): Promise<{ readonly lease: Lease; readonly role: string }> {
@@ -52,7 +53,7 @@ export async function dropLease(connection: StoredConnection, role: string): Pro
   await asAdmin(connection, async (client) => {
     const leases = await client.query<{ role: string }>(listLeasesQuery)
     if (!leases.rows.some((row) => row.role === role)) return
-    await client.query(`alter role "${role}" nologin`)
+    await inTransaction(client, closeLeaseStatements(role))
     await client.query(terminateLeaseQuery, [role])
     await inTransaction(client, dropLeaseStatements(role, credentials.template))
   })

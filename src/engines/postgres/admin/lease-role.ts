@@ -38,19 +38,19 @@ export function createLeaseStatements(lease: LeaseRole): readonly string[] {
   ]
 }
 
+/** Statements that stop new logins of a lease and let its maker act for it: only then may it end its connections. */
+export function closeLeaseStatements(role: string): readonly string[] {
+  const name = quoteIdentifier(role)
+  return [`alter role ${name} nologin`, `grant ${name} to current_user`]
+}
+
 /** Ends the connections of a lease; VALID UNTIL alone stops only new logins. */
 export const terminateLeaseQuery = 'select pg_terminate_backend(pid) from pg_stat_activity where usename = $1'
 
-/** Statements that remove a lease. What it made goes to the template first. */
+/** Statements that remove a closed lease. What it made goes to the template first. */
 export function dropLeaseStatements(role: string, template: string): readonly string[] {
   const name = quoteIdentifier(role)
-  return [
-    `alter role ${name} nologin`,
-    `grant ${name} to current_user`,
-    `reassign owned by ${name} to ${quoteIdentifier(template)}`,
-    `drop owned by ${name}`,
-    `drop role ${name}`,
-  ]
+  return [`reassign owned by ${name} to ${quoteIdentifier(template)}`, `drop owned by ${name}`, `drop role ${name}`]
 }
 
 /** Roles that are ours by name and comment: role, session. */
