@@ -51,18 +51,18 @@ export class Spool {
 
   /** Starts the file of a new stream. @throws AppError `AUDIT_UNAVAILABLE` */
   static create(about: SpoolStream, options: SpoolOptions): Spool {
-    mkdirSync(options.directory, { recursive: true, mode: 0o700 })
     const file = join(options.directory, `${about.stream}${fileEnding}`)
-    const database = openDatabase(file, options.durability)
-    database.exec(`
-      create table stream (stream text not null, session text not null, server text not null, upload_key text not null);
-      create table links (seq integer primary key, body text not null, prev text not null, hash text not null);
-      create table acknowledged (seq integer not null);
-      insert into acknowledged values (0)`)
-    database
-      .prepare('insert into stream values (?, ?, ?, ?)')
-      .run(about.stream, about.session, about.server, about.uploadKey)
-    return new Spool(about, database, { file, maxBytes: options.maxBytes })
+    try {
+      mkdirSync(options.directory, { recursive: true, mode: 0o700 })
+      return new Spool(about, createDatabase(file, about, options.durability), { file, maxBytes: options.maxBytes })
+    } catch (error) {
+      const why = error instanceof Error ? error.message : 'no reason given'
+      throw new AppError('AUDIT_UNAVAILABLE', `Cannot record, so nothing may run: ${why}`, {
+        cause: error,
+        hint: `Make ${options.directory} a folder you can write to`,
+        ran: 'nothing',
+      })
+    }
   }
 
   /**
@@ -214,6 +214,18 @@ export class Spool {
 export interface SpoolListener {
   committed(): void
   failed(error: AppError): void
+}
+
+function createDatabase(file: string, about: SpoolStream, durability: Durability): Database.Database {
+  const database = openDatabase(file, durability)
+  database.exec(`
+    create table stream (stream text not null, session text not null, server text not null, upload_key text not null);
+    create table links (seq integer primary key, body text not null, prev text not null, hash text not null);
+    create table acknowledged (seq integer not null);
+    insert into acknowledged values (0)`)
+  const { stream, session, server, uploadKey } = about
+  database.prepare('insert into stream values (?, ?, ?, ?)').run(stream, session, server, uploadKey)
+  return database
 }
 
 function openDatabase(file: string, durability: Durability): Database.Database {

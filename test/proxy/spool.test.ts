@@ -92,6 +92,15 @@ test('a damaged file is set aside and reported, and work goes on', () => {
   expect(log.lines.join()).toContain('damaged')
 })
 
+test('where nothing can be written, nothing may run', () => {
+  const blocked = join(directory, 'a-file')
+  writeFileSync(blocked, '')
+
+  expect(() => Spool.create(about, options({ directory: blocked }))).toThrow(
+    expect.objectContaining({ code: 'AUDIT_UNAVAILABLE', exit: 15 }),
+  )
+})
+
 test('a full spool says so, takes nothing more, and loses nothing', async () => {
   const spool = Spool.create(about, options({ maxBytes: 64 * 1024 }))
   const failed: string[] = []
