@@ -33,8 +33,9 @@ async function measure(): Promise<void> {
   const log = { debug: nothing, info: nothing, warn: nothing, error: print }
   const demo = await startDemo({ version: 'bench', log, port: 0, onStep: nothing })
   const home = mkdtempSync(join(tmpdir(), 'hoop-bench-'))
-  const hoop = await openPort(demo, home)
+  let hoop: Awaited<ReturnType<typeof openPort>> | undefined
   try {
+    hoop = await openPort(demo, home)
     const targets = [directTarget(demo), hoop.target]
     const script = join(home, 'select.sql')
     writeFileSync(script, '\\set id random(1, 2000)\nselect id, email, city from customers where id = :id;\n')
@@ -47,7 +48,7 @@ async function measure(): Promise<void> {
       `\n${rounds} rounds of ${secondsPerSlice} s, Node ${process.version}, audit level process, 1 of 3 columns masked`,
     )
   } finally {
-    hoop.stop()
+    hoop?.stop()
     await demo.stop()
     rmSync(home, { recursive: true, force: true })
   }
@@ -140,7 +141,7 @@ async function openPort(demo: Demo, home: string): Promise<{ readonly target: Ta
     const address = /(http:\/\/\S+\/oidc\/auth\?\S+)/.exec(text)?.[1]
     if (address) clickThrough(address, 'developer').catch(print)
   })
-  await loginEnded
+  if ((await loginEnded) !== 0) throw new Error('hoop login failed')
   const child = spawn(process.execPath, [script, 'connect', 'prod-db', '--port', '0', '-o', 'jsonl'], { env })
   const ready = await new Promise<{ port: number; passFile: string }>((resolve) => {
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
