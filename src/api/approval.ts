@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { defineRoute } from './route.ts'
+import { storableText } from './text.ts'
 
 const nothing = z.strictObject({})
-const requestParams = z.strictObject({ id: z.string() })
+const id = storableText(100)
+const requestParams = z.strictObject({ id })
 const param = z.union([z.null(), z.string(), z.strictObject({ binaryBytes: z.int() })])
 
 /** What a session asks to have reviewed. Requester, connection, database and role are the server's own knowledge. */
@@ -13,7 +15,7 @@ export const approvalInput = z.strictObject({
   searchPath: z.string(),
   rule: z.string(),
   reason: z.string(),
-  approvers: z.array(z.string()),
+  approvers: z.array(storableText(320)).min(1).max(100),
   count: z.int().min(1),
 })
 
@@ -79,7 +81,7 @@ export const followApproval = defineRoute({
   method: 'GET',
   path: '/v1/sessions/:id/approvals/:request',
   auth: 'stream-key',
-  params: z.strictObject({ id: z.string(), request: z.string() }),
+  params: z.strictObject({ id, request: id }),
   query: z.strictObject({ waitS: z.coerce.number().int().min(0).max(30).default(0) }),
   body: nothing,
   reply: z.strictObject({ state: approvalState, by: z.string(), reason: z.string() }),
@@ -90,9 +92,9 @@ export const spendApproval = defineRoute({
   method: 'POST',
   path: '/v1/sessions/:id/approvals/:request/spend',
   auth: 'stream-key',
-  params: z.strictObject({ id: z.string(), request: z.string() }),
+  params: z.strictObject({ id, request: id }),
   query: nothing,
-  body: z.strictObject({ digest: z.string() }),
+  body: z.strictObject({ digest: storableText(64) }),
   reply: z.strictObject({ receipt: z.string() }),
 })
 
@@ -100,7 +102,7 @@ export const withdrawApproval = defineRoute({
   method: 'POST',
   path: '/v1/sessions/:id/approvals/:request/withdraw',
   auth: 'stream-key',
-  params: z.strictObject({ id: z.string(), request: z.string() }),
+  params: z.strictObject({ id, request: id }),
   query: nothing,
   body: nothing,
   reply: nothing,

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { sessionOpened, statementFinished, statementStarted } from '../audit/entry.ts'
 import { defineRoute } from './route.ts'
+import { storableText } from './text.ts'
 
 const nothing = z.strictObject({})
 const hash = z.string().regex(/^[0-9a-f]{64}$/)
@@ -22,7 +23,7 @@ export const getStreamHead = defineRoute({
   method: 'GET',
   path: '/v1/audit/streams/:stream/head',
   auth: 'stream-key',
-  params: z.strictObject({ stream: z.string() }),
+  params: z.strictObject({ stream: storableText(100) }),
   query: nothing,
   body: nothing,
   reply: streamHead,
@@ -36,7 +37,7 @@ export const uploadBatch = defineRoute({
   method: 'POST',
   path: '/v1/audit/streams/:stream/batches',
   auth: 'stream-key',
-  params: z.strictObject({ stream: z.string() }),
+  params: z.strictObject({ stream: storableText(100) }),
   query: nothing,
   body: batch,
   reply: streamHead,
@@ -56,20 +57,20 @@ export const auditRecord = z.strictObject({
 export type AuditRecord = z.infer<typeof auditRecord>
 
 export const auditSearch = z.strictObject({
-  connection: z.string().optional(),
+  connection: storableText(1_000).optional(),
   /** Subject or e-mail. */
-  who: z.string().optional(),
+  who: storableText(1_000).optional(),
   verdict: z.enum(['allowed', 'denied', 'held', 'approved']).optional(),
-  rule: z.string().optional(),
+  rule: storableText(1_000).optional(),
   /** Words of the statement text or of object names. */
-  text: z.string().optional(),
-  reason: z.string().optional(),
-  session: z.string().optional(),
+  text: storableText(1_000).optional(),
+  reason: storableText(1_000).optional(),
+  session: storableText(1_000).optional(),
   sinceMs: z.coerce.number().int().optional(),
   untilMs: z.coerce.number().int().optional(),
   limit: z.coerce.number().int().min(1).max(500).default(50),
   /** Where the page before ended. */
-  cursor: z.string().optional(),
+  cursor: storableText(1_000).optional(),
 })
 
 export type AuditSearch = z.input<typeof auditSearch>
@@ -89,7 +90,7 @@ export const getAuditRecord = defineRoute({
   method: 'GET',
   path: '/v1/audit/records/:id',
   auth: 'bearer',
-  params: z.strictObject({ id: z.string() }),
+  params: z.strictObject({ id: storableText(100) }),
   query: nothing,
   body: nothing,
   reply: auditRecord,

@@ -1,19 +1,20 @@
 import { z } from 'zod'
 import { upstreamTls } from './connection.ts'
 import { defineRoute } from './route.ts'
+import { storableText } from './text.ts'
 
 const nothing = z.strictObject({})
-const sessionParams = z.strictObject({ id: z.string() })
+const sessionParams = z.strictObject({ id: storableText(100) })
 
 /** What the asking side says of itself. Told to the audit as claimed, never an input to authorisation. */
 export const openSessionInput = z.strictObject({
-  connection: z.string(),
-  reason: z.string().max(1_000),
-  ticket: z.string().max(200),
-  host: z.string().max(255),
-  osUser: z.string().max(255),
+  connection: storableText(1_000),
+  reason: storableText(1_000),
+  ticket: storableText(200),
+  host: storableText(255),
+  osUser: storableText(255),
   /** The command that opened it: `connect`, `exec`, `psql`. */
-  program: z.string().max(255),
+  program: storableText(255),
   /** How long it is wanted, in seconds; the server may give less. */
   forS: z.int().min(1).max(86_400).optional(),
 })
@@ -148,7 +149,7 @@ export const stopSession = defineRoute({
   auth: 'bearer',
   params: sessionParams,
   query: nothing,
-  body: z.strictObject({ reason: z.string().max(1_000) }),
+  body: z.strictObject({ reason: storableText(1_000) }),
   reply: nothing,
 })
 

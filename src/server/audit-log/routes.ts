@@ -5,8 +5,8 @@ import { AppError } from '../../base/app-error.ts'
 import type { ServerContext } from '../context.ts'
 import { registerRoute } from '../http/register-route.ts'
 import type { StoredSession } from '../sessions/session-store.ts'
-import { alert, headOf, ingest } from './ingest.ts'
-import { findRecord, searchRecords } from './records.ts'
+import { headOf, ingest, noteConflict } from './ingest.ts'
+import { findRecord, searchRecords } from './search.ts'
 
 export function registerAuditLog(app: FastifyInstance, context: ServerContext): void {
   registerRoute(app, context, {
@@ -17,7 +17,7 @@ export function registerAuditLog(app: FastifyInstance, context: ServerContext): 
         return await ingest(context, session, body)
       } catch (error) {
         if (error instanceof AppError && error.code === 'STREAM_CONFLICT') {
-          await alert(context, { kind: 'conflict', stream: params.stream, detail: error.message })
+          await noteConflict(context, params.stream, error.message)
         }
         throw error
       }

@@ -32,18 +32,20 @@ export function registerConnections(app: FastifyInstance, context: ServerContext
   })
 }
 
+/** Who wants to connect, and what for. */
+export interface Connecting extends Pick<Me, 'sub' | 'email' | 'groups'> {
+  readonly reason?: string
+  readonly ticket?: string
+}
+
 /** Whether the policy lets somebody open a session on a connection. */
-export function mayConnect(
-  policy: CompiledPolicy,
-  stored: StoredConnection,
-  who: Pick<Me, 'sub' | 'email' | 'groups'>,
-): boolean {
+export function mayConnect(policy: CompiledPolicy, stored: StoredConnection, who: Connecting): boolean {
   const { name, environment, database } = stored
   const decision = decideConnect({
     policy,
     principal: { kind: 'user', sub: who.sub, email: who.email, groups: who.groups },
     connection: { name, environment, database, onMaskedUse: 'refuse' },
-    context: { reason: '', ticket: '', grants: [] },
+    context: { reason: who.reason ?? '', ticket: who.ticket ?? '', grants: [] },
   })
   return decision.verdict === 'allow'
 }

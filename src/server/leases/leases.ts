@@ -1,113 +1,105 @@
-import pg from 'pg'
 import type { Lease } from '../../api/session.ts'
-import { AppError } from '../../base/app-error.ts'
-import {
-  closeLeaseStatements,
-  createLeaseStatements,
-  dropLeaseStatements,
-  leaseRoleName,
-  listLeasesQuery,
-  scramVerifier,
-  terminateLeaseQuery,
-} from '../../engines/postgres/admin/lease-role.ts'
+import { leaseRoleName } from '../../engines/postgres/admin/lease-role.ts'
 import type { StoredConnection } from '../connections/connection-store.ts'
 import type { ServerContext } from '../context.ts'
-import { tlsOptions } from './tls-options.ts'
-
-/** Makes and removes the database roles of sessions, through an admin connection that only the server has. */
+import type { Tables } from '../store/tables.ts'
+import { dropLease, serverMark } from './drop-lease.ts'
+import { makeLease } from './make-lease.ts'
 
 /**
- * The credential of a new session: a role of its own, or the fixed one of the connection.
+ * The credential of a session: a role of its own, or the fixed one of its connection. A role is noted in the store before it is
+ * made, with all that dropping it takes, and the note goes only after the role: so whatever dies in between, it is known what
+ * may exist and where, even if the connection has since been pointed elsewhere.
+ */
+
+/** The note of the role a session is to have; null where it gets a fixed one. */
+export function noteOfLease(
+  context: Pick<ServerContext, 'seal'>,
+  connection: StoredConnection,
+  session: string,
+): Tables['leases'] | null {
+  if (connection.credentials.kind !== 'lease') return null
+  const role = leaseRoleName(session)
+  const sealed = context.seal.close(labelOf(role), JSON.stringify(connection))
+  return { role, session, connection: connection.name, sealed }
+}
+
+/**
+ * Makes the role.
  * @throws AppError `DATABASE_UNREACHABLE`, with nothing left behind
  */
 export async function grantLease(
-  context: Pick<ServerContext, 'random'>,
+  context: ServerContext,
   connection: StoredConnection,
   session: { readonly id: string; readonly endsAtMs: number },
-): Promise<{ readonly lease: Lease; readonly role: string }> {
-  const { host, port, database, tls, credentials } = connection
-  if (credentials.kind === 'static') {
-    return { lease: { host, port, database, user: credentials.user, password: credentials.password, tls }, role: '' }
-  }
-  const role = leaseRoleName(session.id)
-  const password = Buffer.from(context.random.bytes(24)).toString('base64url')
-  await asAdmin(connection, async (client) => {
-    const version = await client.query<{ server_version_num: string }>('show server_version_num')
-    const statements = createLeaseStatements({
-      role,
-      template: credentials.template,
+): Promise<Lease> {
+  let wasBegun = false
+  try {
+    return await makeLease(connection, {
       session: session.id,
-      verifier: scramVerifier(password, context.random.bytes(16)),
-      validUntilMs: session.endsAtMs,
-      serverVersion: Number(version.rows[0]?.server_version_num),
+      endsAtMs: session.endsAtMs,
+      server: serverMark(context),
+      random: context.random,
+      onBegin() {
+        wasBegun = true
+      },
     })
-    await inTransaction(client, statements)
-  })
-  return { lease: { host, port, database, user: role, password, tls }, role }
-}
-
-/** Ends the connections of a role and removes it. Nothing happens when it is gone already. */
-export async function dropLease(connection: StoredConnection, role: string): Promise<void> {
-  const { credentials } = connection
-  if (credentials.kind !== 'lease') return
-  await asAdmin(connection, async (client) => {
-    const leases = await client.query<{ role: string }>(listLeasesQuery)
-    if (!leases.rows.some((row) => row.role === role)) return
-    await inTransaction(client, closeLeaseStatements(role))
-    await client.query(terminateLeaseQuery, [role])
-    await inTransaction(client, dropLeaseStatements(role, credentials.template))
-  })
-}
-
-/** Roles of ours at the database, with the session each says it belongs to. */
-export async function listLeases(connection: StoredConnection): Promise<readonly { role: string; session: string }[]> {
-  if (connection.credentials.kind !== 'lease') return []
-  return asAdmin(
-    connection,
-    async (client) => (await client.query<{ role: string; session: string }>(listLeasesQuery)).rows,
-  )
-}
-
-async function asAdmin<T>(connection: StoredConnection, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const { host, port, database, tls, credentials } = connection
-  if (credentials.kind !== 'lease')
-    throw new AppError('UNEXPECTED', 'Cannot administer: the connection has no admin role')
-  const client = new pg.Client({
-    host,
-    port,
-    database,
-    user: credentials.adminUser,
-    password: credentials.adminPassword,
-    ssl: tlsOptions(tls, host),
-    application_name: 'hoop:server',
-    connectionTimeoutMillis: 10_000,
-    statement_timeout: 10_000,
-  })
-  // An error between queries ends the next one with its cause; without a listener it would end the process.
-  client.on('error', () => undefined)
-  try {
-    await client.connect()
-    return await work(client)
   } catch (error) {
-    if (error instanceof AppError) throw error
-    const why = error instanceof Error ? error.message || error.name : 'no reason given'
-    throw new AppError('DATABASE_UNREACHABLE', `Cannot prepare a role at "${connection.name}": ${why}`, {
-      cause: error,
-      hint: 'Ask whoever runs the hoop server to look at this connection',
-      ran: 'nothing',
-    })
-  } finally {
-    await client.end().catch(() => undefined)
-  }
-}
-
-async function inTransaction(client: pg.Client, statements: readonly string[]): Promise<void> {
-  await client.query('begin')
-  try {
-    for (const statement of statements) await client.query(statement)
-    await client.query('commit')
-  } catch (error) {
-    await client.query('rollback')
+    context.log.warn('a lease could not be made', { connection: connection.name, error })
+    // An answer to COMMIT that was lost leaves open whether the role is there.
+    if (wasBegun) await dropNoted(context, { session: session.id })
+    else await forget(context, leaseRoleName(session.id))
     throw error
   }
+}
+
+/** Removes the roles that are noted for a session and forgets them; what cannot be removed now stays noted. */
+export async function dropNoted(
+  context: ServerContext,
+  of: { readonly session: string; readonly signal?: AbortSignal | undefined },
+): Promise<void> {
+  const notes = await context.store.db.selectFrom('leases').selectAll().where('session', '=', of.session).execute()
+  for (const note of notes) {
+    try {
+      await dropWhereMade(context, note, of.signal)
+      await forget(context, note.role)
+    } catch (error) {
+      context.log.warn('a lease is left to the reaper', { role: note.role, connection: note.connection, error })
+    }
+  }
+}
+
+/** At the place it was made, with the admin of today where that is still the same place: passwords change. */
+async function dropWhereMade(
+  context: ServerContext,
+  note: Tables['leases'],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const made = JSON.parse(context.seal.open(labelOf(note.role), note.sealed)) as StoredConnection
+  const today = await context.connections.find(note.connection)
+  const lease = { role: note.role, server: serverMark(context) }
+  if (!today || !isSamePlace(today, made)) return dropLease({ connection: made, signal }, lease)
+  try {
+    await dropLease({ connection: withTemplateOf(made, today), signal }, lease)
+  } catch (error) {
+    if (JSON.stringify(today) === JSON.stringify(made)) throw error
+    await dropLease({ connection: made, signal }, lease)
+  }
+}
+
+function isSamePlace(today: StoredConnection, made: StoredConnection): boolean {
+  return today.host === made.host && today.port === made.port && today.credentials.kind === 'lease'
+}
+
+function withTemplateOf(made: StoredConnection, today: StoredConnection): StoredConnection {
+  if (made.credentials.kind !== 'lease' || today.credentials.kind !== 'lease') return today
+  return { ...made, tls: today.tls, credentials: { ...today.credentials, template: made.credentials.template } }
+}
+
+async function forget(context: ServerContext, role: string): Promise<void> {
+  await context.store.db.deleteFrom('leases').where('role', '=', role).execute()
+}
+
+function labelOf(role: string): string {
+  return `lease:${role}`
 }

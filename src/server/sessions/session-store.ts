@@ -13,13 +13,21 @@ export interface SessionStore {
   find(id: string): Promise<StoredSession | undefined>
   findByKey(uploadKey: string): Promise<StoredSession | undefined>
   list(filter: { readonly sub?: string; readonly state?: 'live' | 'ended' }): Promise<readonly StoredSession[]>
-  open(session: StoredSession): Promise<void>
+  /** Live sessions whose time is over, or whose proxy has said nothing for as long as its connection allows. */
+  overdue(abandonedAfterS: number): Promise<readonly Overdue[]>
+  /** Adds a session, with the note of the role it is to have. */
+  open(session: StoredSession, lease: Tables['leases'] | null): Promise<void>
+  /** Forgets a session that nobody has been told of. */
+  discard(id: string): Promise<void>
   /** Notes a sign of life. */
   seen(id: string): Promise<void>
-  /** Ends a live session; false when it had ended already. */
+  /** Ends a live session, and takes back what it has asked for; false when it had ended already. */
   end(id: string, why: string): Promise<boolean>
-  /** Its role is gone from the database. */
-  leaseDropped(id: string): Promise<void>
+}
+
+export interface Overdue {
+  readonly session: StoredSession
+  readonly why: string
 }
 
 /** Hash under which an upload key is stored. */
@@ -27,9 +35,15 @@ export function keyHash(uploadKey: string): string {
   return createHash('sha256').update(uploadKey).digest('hex')
 }
 
-export function createSessionStore({ db }: Store, clock: Clock): SessionStore {
-  const read = (row: Tables['sessions'] | undefined): StoredSession | undefined =>
-    row && { ...row, document: JSON.parse(row.document) as SessionDocument }
+/** Why a live session is over all the same, by now; empty while it is not. */
+export function overdueWhy(session: StoredSession, nowMs: number, abandonedAfterS: number): string {
+  const silentForS = Math.max(abandonedAfterS, session.document.connection.offlineForS)
+  if (session.ends_at_ms <= nowMs) return 'its time is over'
+  return session.seen_at_ms + silentForS * 1_000 <= nowMs ? 'its proxy fell silent' : ''
+}
+
+export function createSessionStore(store: Store, clock: Clock): SessionStore {
+  const { db } = store
   return {
     async find(id) {
       return read(await db.selectFrom('sessions').selectAll().where('id', '=', id).executeTakeFirst())
@@ -44,26 +58,61 @@ export function createSessionStore({ db }: Store, clock: Clock): SessionStore {
       if (state !== undefined) query = query.where('state', '=', state)
       return (await query.execute()).flatMap((row) => read(row) ?? [])
     },
-    async open(session) {
-      await db
-        .insertInto('sessions')
-        .values({ ...session, document: JSON.stringify(session.document) })
+    async overdue(abandonedAfterS) {
+      const nowMs = clock.nowMs()
+      const rows = await db
+        .selectFrom('sessions')
+        .selectAll()
+        .where('state', '=', 'live')
+        .where(({ or, eb }) =>
+          or([eb('ends_at_ms', '<=', nowMs), eb('seen_at_ms', '<=', nowMs - abandonedAfterS * 1_000)]),
+        )
         .execute()
+      return rows
+        .flatMap((row) => read(row) ?? [])
+        .map((session) => ({ session, why: overdueWhy(session, nowMs, abandonedAfterS) }))
+        .filter(({ why }) => why !== '')
+    },
+    open: (session, lease) => open(store, session, lease),
+    async discard(id) {
+      await db.deleteFrom('sessions').where('id', '=', id).execute()
     },
     async seen(id) {
       await db.updateTable('sessions').set({ seen_at_ms: clock.nowMs() }).where('id', '=', id).execute()
     },
-    async end(id, why) {
-      const ended = await db
-        .updateTable('sessions')
-        .set({ state: 'ended', why })
-        .where('id', '=', id)
-        .where('state', '=', 'live')
-        .executeTakeFirst()
-      return ended.numUpdatedRows > 0n
-    },
-    async leaseDropped(id) {
-      await db.updateTable('sessions').set({ lease_role: '' }).where('id', '=', id).execute()
-    },
+    end: (id, why) => end(store, id, why),
   }
+}
+
+function read(row: Tables['sessions'] | undefined): StoredSession | undefined {
+  return row && { ...row, document: JSON.parse(row.document) as SessionDocument }
+}
+
+function open({ db }: Store, session: StoredSession, lease: Tables['leases'] | null): Promise<void> {
+  return db.transaction().execute(async (transaction) => {
+    await transaction
+      .insertInto('sessions')
+      .values({ ...session, document: JSON.stringify(session.document) })
+      .execute()
+    if (lease) await transaction.insertInto('leases').values(lease).execute()
+  })
+}
+
+function end({ db }: Store, id: string, why: string): Promise<boolean> {
+  return db.transaction().execute(async (transaction) => {
+    const ended = await transaction
+      .updateTable('sessions')
+      .set({ state: 'ended', why })
+      .where('id', '=', id)
+      .where('state', '=', 'live')
+      .executeTakeFirst()
+    if (ended.numUpdatedRows === 0n) return false
+    await transaction
+      .updateTable('approvals')
+      .set({ state: 'withdrawn' })
+      .where('session', '=', id)
+      .where('state', 'in', ['pending', 'approved'])
+      .execute()
+    return true
+  })
 }

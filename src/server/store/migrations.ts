@@ -1,4 +1,7 @@
 import type { Kysely, Migration } from 'kysely'
+import { sessionsAndLeases } from './migrations/0005-sessions.ts'
+import { approvers } from './migrations/0006-approvals.ts'
+import { auditLog } from './migrations/0007-audit-log.ts'
 
 /** Changes of the store, in order. One that has been released is never edited. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -45,6 +48,9 @@ export const migrations: Readonly<Record<string, Migration>> = {
       await db.schema.createIndex('oidc_expiry').on('oidc').column('expires_at_ms').execute()
     },
   },
+  '0005-sessions': sessionsAndLeases,
+  '0006-approvals': approvers,
+  '0007-audit-log': auditLog,
 }
 
 async function createSessions(db: Kysely<unknown>): Promise<void> {

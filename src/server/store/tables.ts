@@ -22,8 +22,11 @@ export interface Tables {
     email: string
     connection: string
     document: string
-    /** Role to drop when the session is over; empty for a fixed credential, and once it is gone. */
-    lease_role: string
+    /** What the connection was when the session was opened: a session of another one is over. */
+    connection_digest: string
+    /** Claimed by whoever opened it; its own `session.opened` must say the same. */
+    host: string
+    os_user: string
     program: string
     reason: string
     opened_at_ms: number
@@ -31,6 +34,14 @@ export interface Tables {
     seen_at_ms: number
     state: 'live' | 'ended'
     why: string
+  }
+  /** Roles that may exist at a database: noted before they are made, forgotten once they are gone. */
+  readonly leases: {
+    role: string
+    session: string
+    connection: string
+    /** The connection as it was, with its secret: the role is dropped where it was made. */
+    sealed: string
   }
   readonly approvals: {
     id: string
@@ -45,10 +56,16 @@ export interface Tables {
     created_at_ms: number
     expires_at_ms: number
   }
+  /** Who may answer a request: a group, an e-mail or a subject. */
+  readonly approval_approvers: { approval: string; approver: string }
+  /** Where each stream stands. */
+  readonly streams: { stream: string; session: string; seq: number; hash: string }
   readonly links: {
     stream: string
     seq: number
+    /** As it came; in base 64 where it holds what neither store keeps in a text. */
     body: string
+    encoding: 'text' | 'base64'
     prev: string
     hash: string
     received_at_ms: number
@@ -67,12 +84,10 @@ export interface Tables {
     email: string
     connection: string
     verdict: string
-    rules: string
-    reason: string
-    words: string
     started: string
     finished: string | null
   }
+  readonly record_rules: { record: string; rule: string }
   /** `session.opened` entries, which every record of the stream is shown with. */
   readonly stream_openings: { stream: string; entry: string }
   readonly alerts: { at_ms: number; kind: string; stream: string; detail: string }

@@ -42,8 +42,11 @@ export const people = [
   { sub: 'eve', email: 'eve@example.com', name: 'Eve', groups: ['auditors'] },
 ]
 
-export const signIn: NonNullable<ServerPorts['signIn']> = {
-  choices: people.map(({ sub, name }) => ({ sub, label: name, note: '' })),
+export const signIn = byClick(people)
+
+/** Sign-in by choosing who one is. */
+function byClick(choices: ServerConfig['identity']['people']): NonNullable<ServerPorts['signIn']> {
+  return { choices: choices.map(({ sub, name }) => ({ sub, label: name, note: '' })) }
 }
 
 export async function startTestServer(kind: StoreKind = 'sqlite', config: object = {}): Promise<TestServer> {
@@ -53,8 +56,9 @@ export async function startTestServer(kind: StoreKind = 'sqlite', config: object
   const log = keptLog()
   let skippedMs = 0
   const clock = { ...systemClock, nowMs: () => systemClock.nowMs() + skippedMs }
+  const choices = byClick(first.identity.people)
   const start = (wanted: ServerConfig): Promise<RunningServer> =>
-    startServer(wanted, { clock, random: systemRandom, log, version: 'test', signIn, isDemo: false })
+    startServer(wanted, { clock, random: systemRandom, log, version: 'test', signIn: choices, isDemo: false })
   let server = await start(first)
   const { url } = server
   return {

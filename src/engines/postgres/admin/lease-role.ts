@@ -6,6 +6,7 @@ import { createHash, createHmac, pbkdf2Sync } from 'node:crypto'
  */
 const prefix = 'hoop_lease_'
 const commentPrefix = 'hoop lease of session '
+const serverPrefix = ' by server '
 
 /** The role of a session. Session ids are base 32, so lower case loses nothing. */
 export function leaseRoleName(session: string): string {
@@ -17,6 +18,8 @@ export interface LeaseRole {
   readonly role: string
   readonly template: string
   readonly session: string
+  /** Which hoop server made it: several may have leases at one database, and none touches another's. */
+  readonly server: string
   readonly verifier: string
   readonly validUntilMs: number
   /** As server_version_num, e.g. 150018. */
@@ -34,11 +37,14 @@ export function createLeaseStatements(lease: LeaseRole): readonly string[] {
        password ${quoteLiteral(lease.verifier)} valid until ${until}`,
     `alter role ${role} inherit`,
     `grant ${quoteIdentifier(lease.template)} to ${role}${options}`,
-    `comment on role ${role} is ${quoteLiteral(`${commentPrefix}${lease.session}`)}`,
+    `comment on role ${role} is ${quoteLiteral(`${commentPrefix}${lease.session}${serverPrefix}${lease.server}`)}`,
   ]
 }
 
-/** Statements that stop new logins of a lease and let its maker act for it: only then may it end its connections. */
+/**
+ * Statements that let nobody in by a lease any more, and give the admin the rights over it that ending it takes where the
+ * admin is no superuser. They come before its connections are ended, so that no new one follows.
+ */
 export function closeLeaseStatements(role: string): readonly string[] {
   const name = quoteIdentifier(role)
   return [`alter role ${name} nologin`, `grant ${name} to current_user`]
@@ -49,13 +55,26 @@ export const terminateLeaseQuery = 'select pg_terminate_backend(pid) from pg_sta
 
 /** Statements that remove a closed lease. What it made goes to the template first. */
 export function dropLeaseStatements(role: string, template: string): readonly string[] {
-  const name = quoteIdentifier(role)
-  return [`reassign owned by ${name} to ${quoteIdentifier(template)}`, `drop owned by ${name}`, `drop role ${name}`]
+  return [...emptyLeaseStatements(role, template), `drop role ${quoteIdentifier(role)}`]
 }
 
-/** Roles that are ours by name and comment: role, session. */
+/** Databases other than this one in which a role owns something, or has been given rights. */
+export const leaseElsewhereQuery = `
+  select distinct d.datname as database
+  from pg_shdepend s join pg_database d on d.oid = s.dbid join pg_roles r on r.oid = s.refobjid
+  where s.refclassid = 'pg_authid'::regclass and r.rolname = $1 and d.datname <> current_database()`
+
+/** Statements that leave a lease nothing in one more database. */
+export function emptyLeaseStatements(role: string, template: string): readonly string[] {
+  const name = quoteIdentifier(role)
+  return [`reassign owned by ${name} to ${quoteIdentifier(template)}`, `drop owned by ${name}`]
+}
+
+/** Leases by name and comment: role, session, server (empty where it is not said). */
 export const listLeasesQuery = `
-  select r.rolname as role, substr(d.description, ${commentPrefix.length + 1}) as session
+  select r.rolname as role,
+    split_part(substr(d.description, ${commentPrefix.length + 1}), '${serverPrefix}', 1) as session,
+    split_part(d.description, '${serverPrefix}', 2) as server
   from pg_roles r join pg_shdescription d on d.objoid = r.oid and d.classoid = 'pg_authid'::regclass
   where starts_with(r.rolname, '${prefix}') and starts_with(d.description, '${commentPrefix}')`
 

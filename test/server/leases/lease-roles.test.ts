@@ -1,18 +1,19 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { connectionInput } from '../../src/api/connection.ts'
-import { type LocalPostgres, startLocalPostgres } from '../../src/demo/local-postgres.ts'
-import { listPostgresBinaries } from '../../src/demo/postgres-binaries.ts'
-import { seedShop } from '../../src/demo/seed-shop.ts'
+import { connectionInput } from '../../../src/api/connection.ts'
+import { type LocalPostgres, startLocalPostgres } from '../../../src/demo/local-postgres.ts'
+import { listPostgresBinaries } from '../../../src/demo/postgres-binaries.ts'
+import { seedShop } from '../../../src/demo/seed-shop.ts'
 import {
   leaseRoleName,
   quoteIdentifier,
   quoteLiteral,
   scramVerifier,
-} from '../../src/engines/postgres/admin/lease-role.ts'
-import { systemRandom } from '../../src/identity/system-clock.ts'
-import { dropLease, grantLease, listLeases } from '../../src/server/leases/leases.ts'
-import { superuser } from '../support/shop-catalog.ts'
+} from '../../../src/engines/postgres/admin/lease-role.ts'
+import { systemRandom } from '../../../src/identity/system-clock.ts'
+import { dropLease, listLeases } from '../../../src/server/leases/drop-lease.ts'
+import { makeLease } from '../../../src/server/leases/make-lease.ts'
+import { superuser } from '../../support/shop-catalog.ts'
 
 /** Leases made by an admin role that may create roles and is no superuser, as it should be. */
 const all = listPostgresBinaries(process.env)
@@ -50,8 +51,10 @@ describe.each(installed)('on the PostgreSQL of origin $origin', (binaries) => {
         template: 'shop_work',
       },
     })
-  const grant = (id: string) =>
-    grantLease({ random: systemRandom }, connection(), { id, endsAtMs: Date.now() + 60_000 })
+  const grant = (session: string, asked = connection()) =>
+    makeLease(asked, { session, endsAtMs: Date.now() + 60_000, server: 'us', random: systemRandom })
+  const drop = (role: string) => dropLease({ connection: connection() }, { role, server: 'us' })
+  const list = () => listLeases({ connection: connection() }, 'us')
   const logIn = async ({ user, password }: { user: string; password: string }) => {
     const client = new pg.Client({ host: postgres.host, port: postgres.port, database: 'shop', user, password })
     client.on('error', () => undefined)
@@ -60,22 +63,23 @@ describe.each(installed)('on the PostgreSQL of origin $origin', (binaries) => {
   }
 
   test('a lease can do what its template can, cannot become it, and is known by name and comment', async () => {
-    const { lease, role } = await grant('ses_ONE')
+    const lease = await grant('ses_ONE')
     const client = await logIn(lease)
 
     expect((await client.query('select count(*) from orders')).rows[0].count).toBe('4000')
     await expect(client.query('create table t (id int)')).rejects.toMatchObject({ code: '42501' })
-    expect(await listLeases(connection())).toEqual([{ role, session: 'ses_ONE' }])
+    expect(await list()).toEqual([{ role: lease.user, session: 'ses_ONE', server: 'us' }])
+    expect(await listLeases({ connection: connection() }, 'others')).toEqual([])
     await client.end()
-    await dropLease(connection(), role)
+    await drop(lease.user)
   })
 
   test('dropping it ends its connections, and leaves nobody else worse off', async () => {
-    const { lease, role } = await grant('ses_TWO')
+    const lease = await grant('ses_TWO')
     const client = await logIn(lease)
     const ended = new Promise((resolve) => client.once('end', resolve))
 
-    await dropLease(connection(), role)
+    await drop(lease.user)
     await ended
 
     await expect(logIn(lease)).rejects.toMatchObject({ code: '28P01' })
@@ -88,18 +92,18 @@ describe.each(installed)('on the PostgreSQL of origin $origin', (binaries) => {
   test('a role that only looks like one of ours is never dropped', async () => {
     await admin.query('create role hoop_lease_pretender')
 
-    await dropLease(connection(), 'hoop_lease_pretender')
+    await drop('hoop_lease_pretender')
 
     expect((await admin.query("select 1 from pg_roles where rolname = 'hoop_lease_pretender'")).rows).toHaveLength(1)
   })
 
   test('the password never stands in the database in clear', async () => {
-    const { lease, role } = await grant('ses_THREE')
-    const { rows } = await admin.query('select rolpassword from pg_authid where rolname = $1', [role])
+    const lease = await grant('ses_THREE')
+    const { rows } = await admin.query('select rolpassword from pg_authid where rolname = $1', [lease.user])
 
     expect(rows[0].rolpassword).toMatch(/^SCRAM-SHA-256\$4096:/)
     expect(rows[0].rolpassword).not.toContain(lease.password)
-    await dropLease(connection(), role)
+    await drop(lease.user)
   })
 
   test('an admin role that may not is a clear error, with nothing left behind', async () => {
@@ -108,10 +112,8 @@ describe.each(installed)('on the PostgreSQL of origin $origin', (binaries) => {
       credentials: { kind: 'lease' as const, adminUser: 'hoop_admin', adminPassword: 'wrong', template: 'shop_work' },
     }
 
-    await expect(
-      grantLease({ random: systemRandom }, wrong, { id: 'ses_NO', endsAtMs: Date.now() + 1_000 }),
-    ).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE', exit: 10 })
-    expect(await listLeases(connection())).toEqual([])
+    await expect(grant('ses_NO', wrong)).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE', exit: 10 })
+    expect(await list()).toEqual([])
   })
 })
 
