@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { getStreamHead, uploadBatch } from '../api/audit.ts'
 import { type ApiClient, createApiClient, type HttpSend } from '../api/client.ts'
+import type { Link } from '../audit/chain.ts'
 import { AppError } from '../base/app-error.ts'
 import { newId } from '../base/id.ts'
 import type { Clock, Log, Random } from '../base/ports.ts'
@@ -16,6 +17,8 @@ export interface UploaderPorts {
 }
 
 const batchLinks = 1_000
+/** Well below what the server takes at once; a batch has one link at least, and no link is as large as that. */
+const batchBytes = 8 * 1024 * 1024
 const restMs = 200
 const maxBackoffMs = 15_000
 
@@ -85,7 +88,7 @@ export class Uploader {
     const { stream } = this.#spool.about
     try {
       for (;;) {
-        const links = this.#spool.waiting(batchLinks)
+        const links = takeBytes(this.#spool.waiting(batchLinks), batchBytes)
         if (links.length === 0) return true
         const head = await this.#api.call(uploadBatch, { params: { stream }, body: { links: [...links] } })
         this.#spool.acknowledge(head.seq)
@@ -110,6 +113,16 @@ export class Uploader {
     }
     return false
   }
+}
+
+/** The first links, as far as their texts fit. */
+function takeBytes(links: readonly Link[], limit: number): readonly Link[] {
+  let bytes = 0
+  const end = links.findIndex(({ body }, at) => {
+    bytes += Buffer.byteLength(body)
+    return at > 0 && bytes > limit
+  })
+  return end < 0 ? links : links.slice(0, end)
 }
 
 /** Uploads what processes that are gone have left; returns how many entries still wait. */
